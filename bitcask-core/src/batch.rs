@@ -1,56 +1,151 @@
 //! A batch of changes: all of them take effect, or none.
 
-use crate::{Chain, Location, UnixMillis};
+use crate::format::record::{self, ChainLink, Kind, MAX_KEY_LEN, MAX_VALUE_LEN};
+use crate::{Chain, Error, Location, UnixMillis};
 
 /// Names a record of a batch, to learn its location from [`crate::Committed::location`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordIndex(pub(crate) u32);
 
 /// Changes that become visible and durable together, in the order in which they were added.
+///
+/// Records are encoded as they are added, so that a commit has little left to do.
 #[derive(Debug)]
 pub struct Batch {
-    pub(crate) now: UnixMillis,
-    // private to fill in
+    now: UnixMillis,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) records: Vec<Pending>,
+    too_large: Option<(&'static str, usize, usize)>,
+}
+
+/// A record in a batch: where it lies in the batch's bytes, and what the keydir must know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pending {
+    pub(crate) kind: Kind,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    key_start: usize,
+    key_len: usize,
+    /// For a delta: the record that must be its key's newest.
+    pub(crate) follows: Option<Location>,
 }
 
 impl Batch {
     /// An empty batch whose records will carry the timestamp `now`.
-    pub fn new(_now: UnixMillis) -> Self {
-        todo!()
+    pub fn new(now: UnixMillis) -> Self {
+        Batch { now, bytes: Vec::new(), records: Vec::new(), too_large: None }
     }
+
+    /// Empties the batch for another use, keeping its memory.
+    pub fn reset(&mut self, now: UnixMillis) {
+        self.now = now;
+        self.bytes.clear();
+        self.records.clear();
+        self.too_large = None;
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
-        todo!()
+        self.records.len()
     }
+
     /// True without a record.
     pub fn is_empty(&self) -> bool {
-        todo!()
+        self.records.is_empty()
     }
+
+    /// Bytes that the batch adds to the log.
+    pub fn log_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Sets `key` to `value`, and its expiry (`None`: it never expires).
-    pub fn put(&mut self, _key: &[u8], _value: &[u8], _expires_at: Option<UnixMillis>) -> RecordIndex {
-        todo!()
+    pub fn put(&mut self, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) -> RecordIndex {
+        self.push(Kind::Put, key, value, expires_at, None, None)
     }
+
     /// Removes `key`. Writes a tombstone even if the key is missing.
-    pub fn delete(&mut self, _key: &[u8]) -> RecordIndex {
-        todo!()
+    pub fn delete(&mut self, key: &[u8]) -> RecordIndex {
+        self.push(Kind::Delete, key, b"", None, None, None)
     }
+
     /// Removes every key that begins with `prefix`, at the cost of one record.
-    pub fn delete_prefix(&mut self, _prefix: &[u8]) -> RecordIndex {
-        todo!()
+    pub fn delete_prefix(&mut self, prefix: &[u8]) -> RecordIndex {
+        self.push(Kind::DeletePrefix, prefix, b"", None, None, None)
     }
-    /// Appends `delta` to the value of `key`, whose live records are `chain`; the key's expiry becomes `expires_at`.
+
+    /// Appends `delta` to the value of `key`, whose live records are `chain`; the key's expiry becomes
+    /// `expires_at`.
     ///
-    /// If [`Chain::absorbs`] says n > 0, `delta` must include the changes of the newest n deltas.
-    /// The write fails with [`crate::Error::ChainMoved`] if `chain` does not end at the key's newest
-    /// record. Within a batch a key may take one put or one delta, not both. After the commit, tell the chain ([`Chain::push`]).
+    /// If [`Chain::absorbs`] says n > 0, `delta` must include the changes of the newest n deltas. The
+    /// write fails with [`Error::ChainMoved`] if `chain` does not end at the key's newest record; so a
+    /// key takes at most one record of a batch if one of them is a delta. After the commit, tell the
+    /// chain: [`Chain::push`].
     pub fn delta(
         &mut self,
-        _key: &[u8],
-        _delta: &[u8],
-        _chain: &Chain,
-        _expires_at: Option<UnixMillis>,
+        key: &[u8],
+        delta: &[u8],
+        chain: &Chain,
+        expires_at: Option<UnixMillis>,
     ) -> RecordIndex {
-        let _ = Location { segment: 0, offset: 0, len: 0 };
-        todo!()
+        let next = chain.next_link();
+        let len = record::encoded_len(Kind::Delta, expires_at.is_some(), key.len(), delta.len());
+        let bytes = next.kept_bytes + len as u64;
+        let link = ChainLink::after(next.previous, next.level, next.kept + 1, bytes);
+        self.push(Kind::Delta, key, delta, expires_at, Some(link), Some(chain.newest()))
+    }
+
+    fn push(
+        &mut self,
+        kind: Kind,
+        key: &[u8],
+        value: &[u8],
+        expires_at: Option<UnixMillis>,
+        link: Option<ChainLink>,
+        follows: Option<Location>,
+    ) -> RecordIndex {
+        let start = self.bytes.len();
+        let index = RecordIndex(u32::try_from(self.records.len()).expect("a batch fits in memory"));
+        if key.len() > MAX_KEY_LEN {
+            self.too_large = Some(("a key", key.len(), MAX_KEY_LEN));
+        } else if value.len() > MAX_VALUE_LEN {
+            self.too_large = Some(("a value", value.len(), MAX_VALUE_LEN));
+        } else {
+            record::encode(&mut self.bytes, kind, self.now, expires_at, link, key, value);
+        }
+        let end = self.bytes.len();
+        let key_start = end.saturating_sub(value.len() + key.len());
+        let key_len = key.len();
+        self.records.push(Pending { kind, start, end, key_start, key_len, follows });
+        index
+    }
+
+    pub(crate) fn key(&self, pending: &Pending) -> &[u8] {
+        &self.bytes[pending.key_start..pending.key_start + pending.key_len]
+    }
+
+    pub(crate) fn timestamp(&self) -> UnixMillis {
+        self.now
+    }
+
+    /// Refuses what no segment can hold.
+    pub(crate) fn check(&self, max_bytes: usize) -> Result<(), Error> {
+        let too_large = |what, len: usize, max: usize| {
+            Err(Error::TooLarge { what, len: len as u64, max: max as u64 })
+        };
+        match self.too_large {
+            Some((what, len, max)) => too_large(what, len, max),
+            None if self.bytes.len() > max_bytes => too_large("a batch", self.bytes.len(), max_bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives every record its sequence number and CRC.
+    pub(crate) fn seal(&mut self, first_sequence: u64) {
+        let last = self.records.len().saturating_sub(1);
+        for (i, pending) in self.records.iter().enumerate() {
+            let record = &mut self.bytes[pending.start..pending.end];
+            record::seal(record, first_sequence + i as u64, i != last);
+        }
     }
 }

@@ -1,40 +1,71 @@
 //! The store: open, read, write, wait for the disk.
 
-use crate::storage::Dir;
-use crate::{Batch, Chain, Error, Location, Options, RecordIndex, UnixMillis};
+use crate::format::record::Kind;
+use crate::housekeeping::Housekeeper;
+use crate::keydir::KeyDir;
+use crate::log::{Log, OwnedRecord, Placed, io_error};
+use crate::recovery::{self, RecoveryReport};
+use crate::stats::Stats;
+use crate::storage::disk::DiskDir;
+use crate::storage::{Dir, Lock};
+use crate::{Batch, Chain, Durability, Error, Fold, Location, Options, RecordIndex, UnixMillis};
+use std::fmt;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::task::{Context, Poll, Wake, Waker};
 
-/// A position in the log: everything before it has been written in this or an earlier run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position(pub(crate) u64);
+const LOCK_NAME: &str = "lock";
+/// A record whose length is not known is read with so many bytes at first: enough for most deltas.
+const GUESS_BYTES: usize = 256;
 
 /// An embedded key-value store over one directory. All methods take `&self`; share it between threads.
-pub struct Bitcask {}
+pub struct Bitcask {
+    // Stopped before the store goes.
+    housekeeper: Option<Housekeeper>,
+    store: Arc<Store>,
+    closed: bool,
+}
 
-/// What a write did.
+/// What the handle and the housekeeper share.
+pub(crate) struct Store {
+    log: Log,
+    keydir: RwLock<KeyDir>,
+    fold: Option<Arc<dyn Fold>>,
+    recovery: RecoveryReport,
+    reads: AtomicU64,
+    // Held until everything above is gone.
+    _lock: Box<dyn Lock>,
+}
+
+/// A position in the log of an open store: what [`Bitcask::durable`] waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position(u64);
+
+/// Where a batch went.
 #[derive(Clone, Copy, Debug)]
 pub struct Committed {
-    // private to fill in
+    placed: Placed,
 }
 
 impl Committed {
     /// Where the log ends now: pass it to [`Bitcask::durable`].
     pub fn position(&self) -> Position {
-        todo!()
+        Position(self.placed.position)
     }
-    /// Where a record of the batch lies. Records of one batch lie one after the other, so `batch` is needed.
-    pub fn location(&self, _batch: &Batch, _record: RecordIndex) -> Location {
-        todo!()
+
+    /// Where a record of `batch`, the batch that was written, lies.
+    pub fn location(&self, batch: &Batch, record: RecordIndex) -> Location {
+        let pending = &batch.records[record.0 as usize];
+        self.placed.location(pending.start, pending.end)
     }
 }
 
 /// A key's value as it lies in the log.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The value of the base record.
     pub base: Vec<u8>,
@@ -46,97 +77,433 @@ pub struct Entry {
     pub expires_at: Option<UnixMillis>,
     /// Sequence number of the newest record.
     pub sequence: u64,
+    /// When the newest record was written, by the writer's clock.
+    pub written_at: UnixMillis,
 }
 
 impl Bitcask {
-    /// Opens the store at `path`, made if missing.
-    pub fn open(_path: impl AsRef<Path>, _options: Options) -> Result<Self, Error> {
-        todo!()
-    }
-    /// Opens the store in `dir`.
-    pub fn open_in(_dir: Arc<dyn Dir>, _options: Options) -> Result<Self, Error> {
-        todo!()
-    }
-    /// The value of `key`, its chain folded, if it has not expired by `now`.
-    pub fn get(&self, _key: &[u8], _now: UnixMillis) -> Result<Option<Vec<u8>>, Error> {
-        todo!()
-    }
-    /// The records of `key` as they lie in the log, expired or not.
-    pub fn entry(&self, _key: &[u8]) -> Result<Option<Entry>, Error> {
-        todo!()
-    }
-    /// The value of the newest record of `key` (its base or newest delta) and its expiry: one read.
-    pub fn newest(&self, _key: &[u8]) -> Result<Option<(Vec<u8>, Option<UnixMillis>)>, Error> {
-        todo!()
-    }
-    /// True if the log has a record of `key`, expired or not. Never reads the disk.
-    pub fn contains(&self, _key: &[u8]) -> bool {
-        todo!()
-    }
-    /// Applies a batch: readers see all of it at once. It survives a crash once [`Bitcask::durable`] says so.
+    /// Opens the store at `path`, which is made if it is missing.
     ///
-    /// Does no I/O but to reserve space when the segment is full or must grow.
-    pub fn write(&self, _batch: &mut Batch) -> Result<Committed, Error> {
-        todo!()
+    /// # Errors
+    /// [`Error::Locked`] while another process has it open; [`Error::Corrupt`] if data is damaged (a
+    /// write that a crash cut short is not: see [`RecoveryReport::torn`]); [`Error::Io`].
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let dir = DiskDir::open(path).map_err(|source| Error::Io {
+            op: "open the directory",
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::open_in(Arc::new(dir), options)
     }
-    /// Completes once everything before `position` is as durable as [`Options::durability`] asks
-    /// (written to the system, and under `Always` on disk). A plain `std` future: any executor will do.
-    pub fn durable(&self, _position: Position) -> Durable<'_> {
-        todo!()
+
+    /// Opens the store in `dir`. See [`Bitcask::open`].
+    pub fn open_in(dir: Arc<dyn Dir>, options: Options) -> Result<Self, Error> {
+        let lock = dir
+            .try_lock(LOCK_NAME)
+            .map_err(|e| io_error(&*dir, LOCK_NAME, "lock", e))?
+            .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
+        let recovered = recovery::recover(&dir)?;
+        let log = Log::new(
+            dir.clone(),
+            recovered.sealed,
+            recovered.active,
+            recovered.next_sequence,
+            options.segment_bytes,
+            options.durability,
+        );
+        let store = Arc::new(Store {
+            log,
+            keydir: RwLock::new(recovered.keydir),
+            fold: options.fold,
+            recovery: recovered.report,
+            reads: AtomicU64::new(0),
+            _lock: lock,
+        });
+        let housekeeper = if options.background {
+            let started = Housekeeper::start(Arc::downgrade(&store));
+            Some(started.map_err(|e| io_error(&*dir, "", "start the thread that serves", e))?)
+        } else {
+            None
+        };
+        Ok(Bitcask { housekeeper, store, closed: false })
     }
+
+    /// What opening found and did.
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.store.recovery
+    }
+
+    /// The value of `key`, its chain folded, if it has not expired by `now`.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a record fails its check, or the fold refuses its bytes;
+    /// [`Error::NoFold`] if there are deltas and [`Options::fold`] is not set; [`Error::Io`].
+    pub fn get(&self, key: &[u8], now: UnixMillis) -> Result<Option<Vec<u8>>, Error> {
+        let Some(entry) = self.entry(key)? else { return Ok(None) };
+        if entry.expires_at.is_some_and(|at| at <= now) {
+            return Ok(None);
+        }
+        let mut deltas = entry.deltas.iter();
+        let Some(first) = deltas.next() else { return Ok(Some(entry.base)) };
+        let fold = self.store.fold.as_ref().ok_or(Error::NoFold)?;
+        let folded = deltas
+            .try_fold(first.clone(), |older, newer| fold.compose(&older, newer))
+            .and_then(|delta| fold.apply(&entry.base, &delta));
+        folded.map(Some).map_err(|reason| self.store.damaged(entry.chain.newest(), reason))
+    }
+
+    /// The records of `key` as they lie in the log, expired or not.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a record fails its check; [`Error::Io`].
+    pub fn entry(&self, key: &[u8]) -> Result<Option<Entry>, Error> {
+        let Some(location) = self.store.keydir().get(key) else { return Ok(None) };
+        self.store.entry(key, location).map(Some)
+    }
+
+    /// The value of the newest record of `key` — its base or its newest delta — and the key's expiry: one
+    /// read.
+    ///
+    /// # Errors
+    /// As [`Bitcask::entry`].
+    pub fn newest(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Option<UnixMillis>)>, Error> {
+        let Some(location) = self.store.keydir().get(key) else { return Ok(None) };
+        let read = self.store.read(key, location.segment, location.offset, location.len as usize)?;
+        let expires_at = read.record().expires_at;
+        Ok(Some((read.into_value(), expires_at)))
+    }
+
+    /// True if the log has a value for `key`, expired or not. Never reads the disk.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.store.keydir().get(key).is_some()
+    }
+
+    /// Applies a batch: readers see all of it, or nothing. It survives a crash once [`Bitcask::durable`]
+    /// says so. An empty batch is fine and does nothing.
+    ///
+    /// Appends in memory; touches the disk only to reserve space, to begin a new segment, or to hand a
+    /// large buffer to the system.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::ChainMoved`], [`Error::Full`], [`Error::Poisoned`], [`Error::Io`].
+    /// After any of them nothing of the batch is there, except after `Io` and `Poisoned`, when it may be
+    /// found after reopening.
+    pub fn write(&self, batch: &mut Batch) -> Result<Committed, Error> {
+        let store = &*self.store;
+        let placed = store.log.append(
+            batch,
+            |batch| {
+                let keydir = store.keydir();
+                let moved = batch.records.iter().any(|record| {
+                    record.follows.is_some() && keydir.get(batch.key(record)) != record.follows
+                });
+                if moved { Err(Error::ChainMoved) } else { Ok(()) }
+            },
+            |batch, placed| {
+                let mut keydir = store.keydir.write().unwrap_or_else(PoisonError::into_inner);
+                for record in &batch.records {
+                    let key = batch.key(record);
+                    match record.kind {
+                        Kind::Put | Kind::Delta => {
+                            keydir.insert(key, placed.location(record.start, record.end));
+                        }
+                        Kind::Delete => {
+                            keydir.remove(key);
+                        }
+                        Kind::DeletePrefix => {
+                            keydir.remove_prefix(key, &mut |_| {});
+                        }
+                        Kind::Mark => unreachable!("the log writes marks by itself"),
+                    }
+                }
+            },
+        )?;
+        Ok(Committed { placed })
+    }
+
+    /// Sets `key` to `value` and waits until that is as durable as [`Options::durability`] asks.
+    ///
+    /// # Errors
+    /// As [`Bitcask::write`].
+    pub fn put(&self, key: &[u8], value: &[u8], now: UnixMillis) -> Result<(), Error> {
+        let mut batch = Batch::new(now);
+        batch.put(key, value, None);
+        let committed = self.write(&mut batch)?;
+        self.wait_durable(committed.position())
+    }
+
+    /// Removes `key` and waits as [`Bitcask::put`] does; false if there was nothing to remove.
+    ///
+    /// # Errors
+    /// As [`Bitcask::write`].
+    pub fn delete(&self, key: &[u8], now: UnixMillis) -> Result<bool, Error> {
+        if !self.contains(key) {
+            return Ok(false);
+        }
+        let mut batch = Batch::new(now);
+        batch.delete(key);
+        let committed = self.write(&mut batch)?;
+        self.wait_durable(committed.position())?;
+        Ok(true)
+    }
+
+    /// Completes once everything before `position` is as durable as [`Options::durability`] asks:
+    /// handed to the system, and under [`Durability::Always`] on disk.
+    ///
+    /// A plain `std` future for any executor. The task that finds no sync running does the sync while it
+    /// is polled; the others are woken when it is done.
+    pub fn durable(&self, position: Position) -> Durable<'_> {
+        Durable { store: &self.store, position: position.0, on_disk: false }
+    }
+
     /// Blocks until [`Bitcask::durable`] would complete.
-    pub fn wait_durable(&self, _position: Position) -> Result<(), Error> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] or [`Error::Io`] if the write or sync failed.
+    pub fn wait_durable(&self, position: Position) -> Result<(), Error> {
+        block_on(self.durable(position))
     }
+
     /// Brings everything written so far to the disk, whatever the durability setting.
+    ///
+    /// # Errors
+    /// As [`Bitcask::wait_durable`].
     pub fn sync(&self) -> Result<(), Error> {
-        todo!()
+        self.store.sync()
     }
+
     /// Visits the keys that begin with `prefix` in byte order, from the first not below `from`, until
-    /// `visit` breaks. Reads no disk, but holds the keydir's read lock: be brief, and call nothing of this store inside.
+    /// `visit` breaks. Reads no disk, but holds the keydir's read lock: be brief, and call nothing of
+    /// this store inside.
     pub fn walk(
         &self,
-        _prefix: &[u8],
-        _from: &[u8],
-        _visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+        prefix: &[u8],
+        from: &[u8],
+        visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) {
-        todo!()
+        let keydir = self.store.keydir();
+        let mut walk = keydir.walk(prefix, from);
+        while let Some((key, _)) = walk.next() {
+            if visit(key).is_break() {
+                return;
+            }
+        }
     }
-    /// A key that begins with `prefix`, chosen by `choose(n)` (a number below n) at each branch of the tree.
-    pub fn sample(&self, _prefix: &[u8], _choose: &mut dyn FnMut(usize) -> usize) -> Option<Vec<u8>> {
-        todo!()
+
+    /// A key that begins with `prefix`, chosen by `choose(n)` (a number below n) at each branch of the
+    /// tree. Not quite uniform: keys in sparse branches are likelier.
+    pub fn sample(
+        &self,
+        prefix: &[u8],
+        choose: &mut dyn FnMut(usize) -> usize,
+    ) -> Option<Vec<u8>> {
+        self.store.keydir().sample(prefix, choose).map(|(key, _)| key)
     }
-    /// Takes a number that no record carries and no later call returns: for naming things uniquely for good.
+
+    /// Takes a number that no record carries and no later call returns, for naming things uniquely: if a
+    /// record that mentions it survives a crash, the number is not given out again.
     pub fn reserve_sequence(&self) -> u64 {
-        todo!()
+        self.store.log.reserve_sequence()
     }
+
     /// Number of keys, expired ones included.
     pub fn len(&self) -> usize {
-        todo!()
+        self.store.keydir().len()
     }
+
     /// True without a key.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
     /// Changes when an acknowledged write is on disk, from now on.
-    pub fn set_durability(&self, _durability: crate::Durability) {
-        todo!()
+    pub fn set_durability(&self, durability: Durability) {
+        self.store.log.set_durability(durability);
     }
-    /// Syncs, writes hint files and lets the directory go. Dropping the store does the same, in silence.
-    pub fn close(self) -> Result<(), Error> {
-        todo!()
+
+    /// When an acknowledged write is on disk.
+    pub fn durability(&self) -> Durability {
+        self.store.log.durability()
+    }
+
+    /// Figures of the store.
+    pub fn stats(&self) -> Stats {
+        let store = &self.store;
+        let (segments, disk_bytes) = store.log.size();
+        let keydir = store.keydir();
+        Stats {
+            keys: keydir.len(),
+            keydir_bytes: keydir.memory_bytes(),
+            segments,
+            disk_bytes,
+            appended_bytes: store.log.position(),
+            syncs: store.log.syncs(),
+            reads: store.reads.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Does what is due: under [`Durability::EverySecond`] a sync, and hints for sealed segments. Only
+    /// for stores opened without [`Options::background`].
+    pub fn tick(&self) {
+        self.store.tick();
+    }
+
+    /// Syncs, writes the hint of the last segment, and lets the directory go. Dropping the store does
+    /// the same, and keeps errors to itself.
+    ///
+    /// # Errors
+    /// What failed; everything acknowledged is safe all the same.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.shut()
+    }
+
+    fn shut(&mut self) -> Result<(), Error> {
+        self.housekeeper = None;
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        self.store.finish()
+    }
+}
+
+impl Drop for Bitcask {
+    fn drop(&mut self) {
+        let _ = self.shut();
+    }
+}
+
+impl fmt::Debug for Bitcask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bitcask").field("path", &self.store.log.dir.path()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    fn keydir(&self) -> RwLockReadGuard<'_, KeyDir> {
+        self.keydir.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn damaged(&self, at: Location, reason: &'static str) -> Error {
+        let name = crate::format::segment::file_name(at.segment);
+        crate::log::corrupt(&*self.log.dir, &name, u64::from(at.offset), reason)
+    }
+
+    /// Reads a record that must be one of `key`.
+    fn read(&self, key: &[u8], segment: u32, offset: u32, guess: usize) -> Result<OwnedRecord, Error> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let read = self.log.read(segment, offset, guess)?;
+        let record = read.record();
+        if record.key == key && matches!(record.kind, Kind::Put | Kind::Delta) {
+            return Ok(read);
+        }
+        let at = Location { segment, offset, len: 0 };
+        Err(self.damaged(at, "the record is not the one that the index says"))
+    }
+
+    /// Follows a chain from its newest record to its base.
+    fn entry(&self, key: &[u8], newest: Location) -> Result<Entry, Error> {
+        let read = self.read(key, newest.segment, newest.offset, newest.len as usize)?;
+        let record = read.record();
+        let (sequence, expires_at) = (record.sequence, record.expires_at);
+        let written_at = record.timestamp;
+        let mut links = vec![(newest, record.link.map_or(0, |link| link.level))];
+        let mut previous = record.link;
+        let mut values = vec![read.into_value()];
+        while let Some(link) = previous {
+            // A record follows one that was there before it, so a chain ends; a damaged link that passed
+            // its CRC must not lead in circles.
+            let (this, _) = links[links.len() - 1];
+            if (link.segment, link.offset) >= (this.segment, this.offset) {
+                return Err(self.damaged(this, "a delta follows a later record"));
+            }
+            let read = self.read(key, link.segment, link.offset, GUESS_BYTES)?;
+            let record = read.record();
+            let len = u32::try_from(record.len).expect("a record is shorter than 4 GiB");
+            let at = Location { segment: link.segment, offset: link.offset, len };
+            links.push((at, record.link.map_or(0, |link| link.level)));
+            previous = record.link;
+            values.push(read.into_value());
+        }
+        links.reverse();
+        values.reverse();
+        let chain = Chain::from_links(links);
+        let deltas = values.split_off(1);
+        let base = values.pop().expect("a chain has a base");
+        Ok(Entry { base, deltas, chain, expires_at, sequence, written_at })
+    }
+
+    fn sync(self: &Arc<Self>) -> Result<(), Error> {
+        block_on(Durable { store: self, position: self.log.position(), on_disk: true })
+    }
+
+    pub(crate) fn tick(self: &Arc<Self>) {
+        let log = &self.log;
+        if log.durability() == Durability::EverySecond && log.durable_position() < log.position() {
+            // A failure poisons the log, and so reaches whoever writes next.
+            let _ = self.sync();
+        }
+        for segment in log.take_sealed() {
+            // A missing hint costs time at the next start, and is built then.
+            let _ = self.write_hint(segment);
+        }
+    }
+
+    fn write_hint(&self, segment: u32) -> Result<(), Error> {
+        let Some(segment) = self.log.segment(segment) else { return Ok(()) };
+        let map =
+            segment.file.map().map_err(|e| io_error(&*self.log.dir, &segment.name, "map", e))?;
+        recovery::write_hint(&*self.log.dir, &segment, (*map).as_ref())
+    }
+
+    fn finish(self: &Arc<Self>) -> Result<(), Error> {
+        self.sync()?;
+        for segment in self.log.take_sealed() {
+            self.write_hint(segment)?;
+        }
+        let active = self.log.trim()?;
+        if recovery::has_hint(&*self.log.dir, active.id, active.written()) {
+            return Ok(());
+        }
+        self.write_hint(active.id)
     }
 }
 
 /// See [`Bitcask::durable`].
-#[derive(Debug)]
 pub struct Durable<'a> {
-    _store: std::marker::PhantomData<&'a ()>,
+    store: &'a Arc<Store>,
+    position: u64,
+    on_disk: bool,
 }
 
 impl Future for Durable<'_> {
     type Output = Result<(), Error>;
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
-        todo!()
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.store.log.poll_durable(self.position, self.on_disk, cx)
+    }
+}
+
+impl fmt::Debug for Durable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Durable").field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+/// Waits for a future on a thread that has no executor.
+fn block_on(mut future: Durable<'_>) -> Result<(), Error> {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        match Pin::new(&mut future).poll(&mut cx) {
+            Poll::Ready(result) => return result,
+            Poll::Pending => std::thread::park(),
+        }
     }
 }

@@ -43,6 +43,13 @@ impl Chain {
         Chain { links: vec![Link { location, level: 0 }] }
     }
 
+    /// The chain that the log holds, base first, with the level of each link.
+    pub(crate) fn from_links(links: Vec<(Location, u8)>) -> Self {
+        assert!(!links.is_empty(), "a chain has a base");
+        let links = links.into_iter().map(|(location, level)| Link { location, level }).collect();
+        Chain { links }
+    }
+
     /// Number of records, the base included.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
@@ -82,9 +89,59 @@ impl Chain {
         }
     }
 
-    /// The location that the next delta links to, and its level.
-    pub(crate) fn previous_of_next(&self) -> (Location, u8) {
+    /// Bytes of the live records, headers included.
+    pub fn bytes(&self) -> u64 {
+        self.links.iter().map(|link| u64::from(link.location.len)).sum()
+    }
+
+    /// What the next delta says of the chain before it.
+    pub(crate) fn next_link(&self) -> NextLink {
         let (absorbed, level) = self.next();
-        (self.links[self.links.len() - 1 - absorbed].location, level)
+        let kept = &self.links[..self.links.len() - absorbed];
+        NextLink {
+            previous: kept[kept.len() - 1].location,
+            level,
+            kept: kept.len(),
+            kept_bytes: kept.iter().map(|link| u64::from(link.location.len)).sum(),
+        }
+    }
+}
+
+/// See [`Chain::next_link`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NextLink {
+    /// The record that the next delta links to.
+    pub(crate) previous: Location,
+    pub(crate) level: u8,
+    /// Records that stay in the chain before the delta, and their bytes.
+    pub(crate) kept: usize,
+    pub(crate) kept_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(offset: u32) -> Location {
+        Location { segment: 1, offset, len: 10 }
+    }
+
+    /// Model: the list of single changes that each link carries.
+    #[test]
+    fn ten_thousand_deltas_leave_a_short_chain_that_carries_each_change_once() {
+        let mut chain = Chain::base(at(0));
+        let mut carried: Vec<Vec<u32>> = vec![vec![]];
+        for change in 1..=10_000 {
+            let keep = carried.len() - chain.absorbs();
+            assert!(keep >= 1, "the base is never absorbed");
+            let mut changes: Vec<u32> = carried.drain(keep..).flatten().collect();
+            changes.push(change);
+            carried.push(changes);
+            chain.push(at(change));
+            assert_eq!(chain.len(), carried.len());
+            assert_eq!(chain.newest(), at(change));
+            assert!(chain.len() <= 1 + 4 * (Chain::FAN - 1), "{} links", chain.len());
+            assert!(carried.iter().flatten().copied().eq(1..=change));
+        }
     }
 }

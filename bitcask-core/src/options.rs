@@ -1,5 +1,7 @@
 //! How a store is opened.
+
 use crate::Fold;
+use std::fmt;
 use std::sync::Arc;
 
 /// When an acknowledged write is on disk. The values are those of Redis' `appendfsync`.
@@ -10,7 +12,7 @@ pub enum Durability {
     Always,
     /// Within about a second. A killed process loses nothing; a crashed machine loses that second.
     EverySecond,
-    /// When the operating system writes it.
+    /// When the operating system writes it. A killed process loses nothing.
     No,
 }
 
@@ -19,14 +21,33 @@ pub enum Durability {
 pub struct Options {
     /// When an acknowledged write is on disk.
     pub durability: Durability,
-    /// A segment is sealed before it grows past this many bytes (a longer record gets its own).
+    /// A segment is sealed before it grows past this many bytes (a longer batch gets its own).
     pub segment_bytes: u32,
     /// Folds delta chains in [`crate::Bitcask::get`]; without one, a chain is an error there.
     pub fold: Option<Arc<dyn Fold>>,
+    /// Whether a thread of the store's own syncs every second and writes hint files (the default). If
+    /// not, call [`crate::Bitcask::tick`] now and then.
+    pub background: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { durability: Durability::Always, segment_bytes: 256 << 20, fold: None }
+        Options {
+            durability: Durability::Always,
+            segment_bytes: 256 << 20,
+            fold: None,
+            background: true,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("durability", &self.durability)
+            .field("segment_bytes", &self.segment_bytes)
+            .field("fold", &self.fold.is_some())
+            .field("background", &self.background)
+            .finish()
     }
 }

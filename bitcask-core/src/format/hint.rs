@@ -1,0 +1,175 @@
+//! The index of one segment: its keys in order, and where each one's newest record lies.
+
+use super::record::Kind;
+use super::{be_u32, be_u64};
+use crate::Location;
+
+/// Hint file, format version 1. Integers are big endian.
+///
+/// | offset | size | field        | meaning                                                  |
+/// |-------:|-----:|--------------|----------------------------------------------------------|
+/// |      0 |    6 | magic        | `"BCHNT\n"`                                              |
+/// |      6 |    2 | version      | 1                                                        |
+/// |      8 |    4 | segment      | number of the segment                                    |
+/// |     12 |    4 | covered      | bytes of the segment, from its start, that are indexed   |
+/// |     16 |    8 | max_sequence | greatest sequence number in them                         |
+/// |     24 |    8 | count        | number of entries                                        |
+/// |     32 |      | entries      |                                                          |
+/// |   last |    4 | crc          | CRC-32 of every byte before                              |
+///
+/// An entry, in ascending order of (key, kind is delete prefix first):
+///
+/// | offset | size | field    | meaning                                       |
+/// |-------:|-----:|----------|-----------------------------------------------|
+/// |      0 |    1 | kind     | of the record, as in the segment              |
+/// |      1 |    3 | key_len  |                                               |
+/// |      4 |    8 | sequence | of the record                                 |
+/// |     12 |    4 | offset   | of the record                                 |
+/// |     16 |    4 | len      | of the record                                 |
+/// |     20 |      | key      |                                               |
+pub(crate) const HEADER_LEN: usize = 32;
+pub(crate) const ENTRY_LEN: usize = 20;
+const _: () = assert!(ENTRY_LEN == 1 + 3 + 8 + 4 + 4);
+const VERSION: u16 = 1;
+const MAGIC: [u8; 6] = *b"BCHNT\n";
+
+/// The newest record of a key in one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HintEntry<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) kind: Kind,
+    pub(crate) sequence: u64,
+    pub(crate) location: Location,
+}
+
+/// A hint file that passed its checks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hint<'a> {
+    segment: u32,
+    pub(crate) covered: u32,
+    pub(crate) max_sequence: u64,
+    entries: &'a [u8],
+}
+
+impl<'a> Hint<'a> {
+    /// Checks all of a hint file, so that walking its entries cannot fail. The error says what is wrong.
+    pub(crate) fn parse(bytes: &'a [u8], segment: u32) -> Result<Self, &'static str> {
+        if bytes.len() < HEADER_LEN + 4 || bytes[..6] != MAGIC {
+            return Err("this is not a hint file");
+        }
+        let (body, crc) = bytes.split_at(bytes.len() - 4);
+        if crc32fast::hash(body) != be_u32(crc, 0) {
+            return Err("the hint fails its checksum");
+        }
+        if body[6..8] != VERSION.to_be_bytes() || be_u32(body, 8) != segment {
+            return Err("the hint is of another version or segment");
+        }
+        let hint = Hint {
+            segment,
+            covered: be_u32(body, 12),
+            max_sequence: be_u64(body, 16),
+            entries: &body[HEADER_LEN..],
+        };
+        let mut rest = hint.entries;
+        for _ in 0..be_u64(body, 24) {
+            let (entry, after) = split_entry(rest, segment).ok_or("a hint entry is malformed")?;
+            let end = u64::from(entry.location.offset) + u64::from(entry.location.len);
+            if end > u64::from(hint.covered) {
+                return Err("a hint entry lies beyond what the hint covers");
+            }
+            rest = after;
+        }
+        if rest.is_empty() { Ok(hint) } else { Err("the hint has more bytes than entries") }
+    }
+
+    /// The entries, in order.
+    pub(crate) fn entries(self) -> impl Iterator<Item = HintEntry<'a>> {
+        let mut rest = self.entries;
+        std::iter::from_fn(move || {
+            let (entry, after) = split_entry(rest, self.segment)?;
+            rest = after;
+            Some(entry)
+        })
+    }
+}
+
+fn split_entry(bytes: &[u8], segment: u32) -> Option<(HintEntry<'_>, &[u8])> {
+    let head = bytes.get(..ENTRY_LEN)?;
+    let key_len = be_u32(head, 0) as usize & 0xff_ffff;
+    let rest = &bytes[ENTRY_LEN..];
+    let entry = HintEntry {
+        key: rest.get(..key_len)?,
+        kind: Kind::from_u8(head[0]).filter(|kind| *kind != Kind::Mark)?,
+        sequence: be_u64(head, 4),
+        location: Location { segment, offset: be_u32(head, 12), len: be_u32(head, 16) },
+    };
+    Some((entry, &rest[key_len..]))
+}
+
+/// A whole hint file for entries that are in order.
+pub(crate) fn encode<'a>(
+    segment: u32,
+    covered: u32,
+    max_sequence: u64,
+    entries: impl Iterator<Item = HintEntry<'a>>,
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&VERSION.to_be_bytes());
+    out.extend_from_slice(&segment.to_be_bytes());
+    out.extend_from_slice(&covered.to_be_bytes());
+    out.extend_from_slice(&max_sequence.to_be_bytes());
+    out.extend_from_slice(&[0; 8]);
+    let mut count = 0_u64;
+    for entry in entries {
+        out.extend_from_slice(
+            &((entry.kind as u32) << 24 | entry.key.len() as u32).to_be_bytes(),
+        );
+        out.extend_from_slice(&entry.sequence.to_be_bytes());
+        out.extend_from_slice(&entry.location.offset.to_be_bytes());
+        out.extend_from_slice(&entry.location.len.to_be_bytes());
+        out.extend_from_slice(entry.key);
+        count += 1;
+    }
+    out[24..32].copy_from_slice(&count.to_be_bytes());
+    let crc = crc32fast::hash(&out);
+    out.extend_from_slice(&crc.to_be_bytes());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &[u8], kind: Kind, sequence: u64, offset: u32) -> HintEntry<'_> {
+        HintEntry { key, kind, sequence, location: Location { segment: 5, offset, len: 40 } }
+    }
+
+    #[test]
+    fn a_hint_reads_back_and_any_damage_is_noticed() {
+        let entries = [
+            entry(b"", Kind::DeletePrefix, 3, 16),
+            entry(b"a", Kind::Put, 4, 56),
+            entry(b"b", Kind::Delete, 9, 96),
+        ];
+        let bytes = encode(5, 136, 9, entries.iter().copied());
+        let hint = Hint::parse(&bytes, 5).unwrap();
+        assert_eq!((hint.covered, hint.max_sequence), (136, 9));
+        assert_eq!(hint.entries().collect::<Vec<_>>(), entries);
+        assert!(Hint::parse(&bytes, 6).is_err());
+        for cut in 0..bytes.len() {
+            assert!(Hint::parse(&bytes[..cut], 5).is_err());
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut bad = bytes.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(Hint::parse(&bad, 5).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn an_entry_beyond_the_covered_bytes_is_refused() {
+        let bytes = encode(5, 100, 9, [entry(b"a", Kind::Put, 4, 96)].into_iter());
+        assert!(Hint::parse(&bytes, 5).is_err());
+    }
+}

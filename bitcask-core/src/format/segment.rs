@@ -1,0 +1,89 @@
+//! The first bytes of a segment file, and the names of files.
+
+use super::be_u32;
+
+/// Segment header, format version 1.
+///
+/// | offset | size | field   | meaning                                    |
+/// |-------:|-----:|---------|--------------------------------------------|
+/// |      0 |    6 | magic   | `"BCSEG\n"`                                |
+/// |      6 |    2 | version | 1                                          |
+/// |      8 |    4 | id      | the segment's number, as in its name       |
+/// |     12 |    4 | crc     | CRC-32 of the twelve bytes before          |
+pub(crate) const HEADER_LEN: usize = 16;
+pub(crate) const VERSION: u16 = 1;
+const MAGIC: [u8; 6] = *b"BCSEG\n";
+
+pub(crate) fn header(id: u32) -> [u8; HEADER_LEN] {
+    let mut bytes = [0; HEADER_LEN];
+    bytes[..6].copy_from_slice(&MAGIC);
+    bytes[6..8].copy_from_slice(&VERSION.to_be_bytes());
+    bytes[8..12].copy_from_slice(&id.to_be_bytes());
+    let crc = crc32fast::hash(&bytes[..12]);
+    bytes[12..].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+/// Checks a header; the error says what is wrong.
+pub(crate) fn check_header(bytes: &[u8], id: u32) -> Result<(), &'static str> {
+    let Some(bytes) = bytes.get(..HEADER_LEN) else {
+        return Err("the file is shorter than a segment's header");
+    };
+    if bytes[..6] != MAGIC {
+        return Err("this is not a segment file");
+    }
+    if crc32fast::hash(&bytes[..12]) != be_u32(bytes, 12) {
+        return Err("the segment's header fails its checksum");
+    }
+    if bytes[6..8] != VERSION.to_be_bytes() {
+        return Err("the segment has a format version that this program does not know");
+    }
+    if be_u32(bytes, 8) != id {
+        return Err("the segment's number is not that of its file name");
+    }
+    Ok(())
+}
+
+/// `00000001.seg`
+pub(crate) fn file_name(id: u32) -> String {
+    format!("{id:08}.seg")
+}
+
+/// `00000001.hint`
+pub(crate) fn hint_name(id: u32) -> String {
+    format!("{id:08}.hint")
+}
+
+/// The segment number in a file name, if it is one that [`file_name`] makes.
+pub(crate) fn parse_name(name: &str) -> Option<u32> {
+    let id = name.strip_suffix(".seg")?.parse().ok()?;
+    (file_name(id) == name).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_has_the_bytes_of_version_1_and_any_other_is_refused() {
+        let good = header(7);
+        assert_eq!(&good[..12], b"BCSEG\n\x00\x01\x00\x00\x00\x07");
+        assert_eq!(check_header(&good, 7), Ok(()));
+        assert!(check_header(&good, 8).is_err());
+        assert!(check_header(&good[..15], 7).is_err());
+        for bit in 0..good.len() * 8 {
+            let mut bad = good;
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(check_header(&bad, 7).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn only_names_of_our_own_making_are_segments() {
+        assert_eq!(parse_name("00000012.seg"), Some(12));
+        assert_eq!(parse_name(&file_name(u32::MAX)), Some(u32::MAX));
+        for name in ["12.seg", "000000012.seg", "00000012.hint", "+0000012.seg", "x.seg", ".seg"] {
+            assert_eq!(parse_name(name), None, "{name}");
+        }
+    }
+}

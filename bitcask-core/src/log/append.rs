@@ -1,0 +1,370 @@
+//! Appending: where a batch goes, and when a new segment begins.
+
+use super::group::Group;
+use super::segment::{OwnedRecord, Segment};
+use super::{io_error, lock};
+use crate::format::{record, segment as format};
+use crate::storage::{self, Dir};
+use crate::{Batch, Durability, Error, Location};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
+
+/// Space is reserved in steps of this share of the segment's length, so that a small store stays small …
+const ALLOCATE_SHARE: u64 = 4;
+/// … and between these bounds.
+const ALLOCATE_BYTES: std::ops::Range<u64> = 64 << 10..8 << 20;
+/// A buffer beyond this size is handed to the system by whoever filled it, should nobody wait for it.
+const BUFFER_BYTES: usize = 1 << 20;
+/// A mark is due once this many bytes have been synced since the last one: what limits how much damage
+/// at the end of the log could pass for a torn tail.
+const MARK_BYTES: u64 = 4 << 10;
+
+/// The segments of one directory.
+pub(crate) struct Log {
+    pub(crate) dir: Arc<dyn Dir>,
+    segment_bytes: u64,
+    durability: AtomicU8,
+    segments: RwLock<BTreeMap<u32, Arc<Segment>>>,
+    append: Mutex<Append>,
+    rotated: Condvar,
+    /// Held by the one thread that writes a buffer to its file: keeps writes in order.
+    writer: Mutex<()>,
+    /// The log's length that has been handed to the system.
+    flushed: AtomicU64,
+    pub(super) group: Group,
+    poison: OnceLock<String>,
+}
+
+/// The end of the log.
+struct Append {
+    segment: Arc<Segment>,
+    /// Appended, and not yet handed to the system; begins at `buffer_start` of the segment.
+    buffer: Vec<u8>,
+    buffer_start: u64,
+    /// Being written by another thread just now, from this offset.
+    in_flight: Option<(u64, Arc<Vec<u8>>)>,
+    /// An empty buffer for the next exchange.
+    spare: Vec<u8>,
+    /// Bytes reserved for the segment's file.
+    allocated: u64,
+    next_sequence: u64,
+    /// Bytes appended since open: what a [`crate::Position`] counts.
+    position: u64,
+    /// Up to where the newest mark says that the segment is on disk.
+    marked: u64,
+    rotating: bool,
+}
+
+impl Append {
+    /// The segment's length, with what is still in memory.
+    fn end(&self) -> u64 {
+        self.buffer_start + self.buffer.len() as u64
+    }
+}
+
+/// Where a batch was put.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub(crate) segment: u32,
+    /// Where the batch's first byte lies.
+    pub(crate) offset: u32,
+    /// The log's end after it.
+    pub(crate) position: u64,
+}
+
+impl Placed {
+    /// The place of the record that lies at `start..end` of the batch.
+    pub(crate) fn location(&self, start: usize, end: usize) -> Location {
+        let offset = self.offset + u32::try_from(start).expect("a batch fits in a segment");
+        let len = u32::try_from(end - start).expect("a batch fits in a segment");
+        Location { segment: self.segment, offset, len }
+    }
+}
+
+impl Log {
+    /// A log that goes on at the end of `active`, all of which is on disk.
+    pub(crate) fn new(
+        dir: Arc<dyn Dir>,
+        sealed: impl IntoIterator<Item = Arc<Segment>>,
+        active: Arc<Segment>,
+        next_sequence: u64,
+        segment_bytes: u32,
+        durability: Durability,
+    ) -> Self {
+        let end = active.written();
+        let group = Group::default();
+        group.advance(0, (active.id, end));
+        let segments = sealed.into_iter().chain([active.clone()]).map(|s| (s.id, s)).collect();
+        Log {
+            dir,
+            segment_bytes: u64::from(segment_bytes),
+            durability: AtomicU8::new(durability as u8),
+            segments: RwLock::new(segments),
+            append: Mutex::new(Append {
+                segment: active,
+                buffer: Vec::new(),
+                buffer_start: end,
+                in_flight: None,
+                spare: Vec::new(),
+                allocated: end,
+                next_sequence,
+                position: 0,
+                marked: format::HEADER_LEN as u64,
+                rotating: false,
+            }),
+            rotated: Condvar::new(),
+            writer: Mutex::new(()),
+            flushed: AtomicU64::new(0),
+            group,
+            poison: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn durability(&self) -> Durability {
+        match self.durability.load(Ordering::Relaxed) {
+            d if d == Durability::Always as u8 => Durability::Always,
+            d if d == Durability::EverySecond as u8 => Durability::EverySecond,
+            _ => Durability::No,
+        }
+    }
+
+    pub(crate) fn set_durability(&self, durability: Durability) {
+        self.durability.store(durability as u8, Ordering::Relaxed);
+    }
+
+    /// Refuses all writes from now on.
+    pub(super) fn poison(&self, cause: &Error) {
+        let _ = self.poison.set(cause.to_string());
+        self.group.wake_all();
+    }
+
+    pub(crate) fn check_poison(&self) -> Result<(), Error> {
+        match self.poison.get() {
+            None => Ok(()),
+            Some(cause) => Err(Error::Poisoned { cause: cause.clone() }),
+        }
+    }
+
+    /// Appends `batch` in memory, with space for it reserved on disk. `check` may still refuse it;
+    /// `apply` makes it visible. Both run while nobody else appends.
+    pub(crate) fn append(
+        &self,
+        batch: &mut Batch,
+        check: impl FnOnce(&Batch) -> Result<(), Error>,
+        apply: impl FnOnce(&Batch, Placed),
+    ) -> Result<Placed, Error> {
+        batch.check(u32::MAX as usize - 2 * format::HEADER_LEN - record::MARK_LEN)?;
+        let (mut append, synced) = self.make_room(batch.bytes.len() + record::MARK_LEN)?;
+        check(batch)?;
+        if synced >= append.marked + MARK_BYTES.min(append.end() / 16) {
+            append.marked = synced;
+            let synced_to = u32::try_from(synced).expect("a segment is shorter than 4 GiB");
+            let last = append.next_sequence - 1;
+            append.buffer.extend_from_slice(&record::mark(last, batch.timestamp(), synced_to));
+            append.position += record::MARK_LEN as u64;
+        }
+        batch.seal(append.next_sequence);
+        append.next_sequence += batch.records.len() as u64;
+        append.position += batch.bytes.len() as u64;
+        let placed = Placed {
+            segment: append.segment.id,
+            offset: u32::try_from(append.end()).expect("a segment is shorter than 4 GiB"),
+            position: append.position,
+        };
+        append.buffer.extend_from_slice(&batch.bytes);
+        apply(batch, placed);
+        let full = append.buffer.len() > BUFFER_BYTES;
+        drop(append);
+        if full {
+            self.flush()?;
+        }
+        Ok(placed)
+    }
+
+    /// The end of the log with room for `len` bytes, and how far its segment is on disk.
+    fn make_room(&self, len: usize) -> Result<(MutexGuard<'_, Append>, u64), Error> {
+        let len = len as u64;
+        let mut append = lock(&self.append);
+        loop {
+            while append.rotating {
+                append = self
+                    .rotated
+                    .wait(append)
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+            }
+            self.check_poison()?;
+            let (end, empty) = (append.end(), append.end() == format::HEADER_LEN as u64);
+            if end + len <= self.segment_bytes || empty {
+                break;
+            }
+            // The sync within happens without the lock; `rotating` keeps everyone else from appending.
+            append.rotating = true;
+            drop(append);
+            let next = self.next_segment();
+            append = lock(&self.append);
+            append.rotating = false;
+            self.rotated.notify_all();
+            let next = next?;
+            append.buffer_start = next.written();
+            append.allocated = next.written();
+            append.marked = next.written();
+            append.segment = next;
+        }
+        let end = append.end();
+        if end + len > append.allocated {
+            let step = (end / ALLOCATE_SHARE).clamp(ALLOCATE_BYTES.start, ALLOCATE_BYTES.end);
+            let upto = (end + len).max((append.allocated + step).min(self.segment_bytes));
+            let segment = &append.segment;
+            segment
+                .file
+                .allocate(append.allocated, upto - append.allocated)
+                .map_err(|e| io_error(&*self.dir, &segment.name, "reserve space in", e))?;
+            append.allocated = upto;
+        }
+        let synced = self.group.synced_in(append.segment.id);
+        Ok((append, synced))
+    }
+
+    /// Seals the active segment and makes its successor.
+    // Invariant: a segment is on disk, at its final length, before the next one exists. So only the
+    // newest can end in a torn record, and a damaged older one is damage.
+    fn next_segment(&self) -> Result<Arc<Segment>, Error> {
+        let (old, position) = self.flush()?;
+        let name = &old.name;
+        let sealed = old
+            .file
+            .set_len(old.written())
+            .and_then(|()| old.file.sync_data())
+            .map_err(|e| io_error(&*self.dir, name, "seal", e));
+        if let Err(e) = sealed {
+            self.poison(&e);
+            return Err(e);
+        }
+        lock(&self.append).allocated = old.written();
+        self.group.advance(position, (old.id, old.written()));
+        let id = old.id.checked_add(1).expect("segment numbers outlast the disk");
+        let next = Arc::new(Segment::create(&*self.dir, id)?);
+        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        segments.insert(id, next.clone());
+        self.group.sealed(old.id);
+        Ok(next)
+    }
+
+    /// Hands everything appended to the system. Returns the active segment and the log's length that is
+    /// in it or before it.
+    pub(super) fn flush(&self) -> Result<(Arc<Segment>, u64), Error> {
+        let _in_order = lock(&self.writer);
+        self.check_poison()?;
+        let (segment, position, start, bytes) = {
+            let mut append = lock(&self.append);
+            let (segment, position) = (append.segment.clone(), append.position);
+            if append.buffer.is_empty() {
+                return Ok((segment, position));
+            }
+            let spare = std::mem::take(&mut append.spare);
+            let bytes = Arc::new(std::mem::replace(&mut append.buffer, spare));
+            let start = append.buffer_start;
+            append.in_flight = Some((start, bytes.clone()));
+            append.buffer_start += bytes.len() as u64;
+            (segment, position, start, bytes)
+        };
+        if let Err(e) = storage::write_all_at(&*segment.file, &bytes, start) {
+            // Space was reserved, so this is no ordinary refusal; some of it may have been written.
+            // The bytes stay readable in memory.
+            let e = Error::Io { op: "write", path: self.dir.path().join(&segment.name), source: e };
+            self.poison(&e);
+            return Err(e);
+        }
+        segment.set_written(start + bytes.len() as u64);
+        self.flushed.store(position, Ordering::Release);
+        let mut append = lock(&self.append);
+        append.in_flight = None;
+        if let Ok(mut spare) = Arc::try_unwrap(bytes) {
+            spare.clear();
+            spare.shrink_to(BUFFER_BYTES);
+            append.spare = spare;
+        }
+        Ok((segment, position))
+    }
+
+    /// Hands everything before `position` to the system.
+    pub(super) fn flush_to(&self, position: u64) -> Result<(), Error> {
+        if self.flushed.load(Ordering::Acquire) < position {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The record at `offset` of `segment`; `guess` is its probable length.
+    pub(crate) fn read(&self, segment: u32, offset: u32, guess: usize) -> Result<OwnedRecord, Error> {
+        let name = format::file_name(segment);
+        let Some(found) = self.segment(segment) else {
+            let reason = "a record's predecessor lies in a segment that is not there";
+            return Err(super::corrupt(&*self.dir, &name, u64::from(offset), reason));
+        };
+        let offset = u64::from(offset);
+        OwnedRecord::read(&*self.dir, &name, offset, guess, |len| {
+            if offset < found.written() {
+                return found.read(&*self.dir, offset, len);
+            }
+            match self.unwritten(segment, offset, len) {
+                Some(bytes) => Ok(bytes),
+                // It has been written in the meantime, or was never there.
+                None => found.read(&*self.dir, offset, len),
+            }
+        })
+    }
+
+    pub(crate) fn segment(&self, id: u32) -> Option<Arc<Segment>> {
+        let segments = self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        segments.get(&id).cloned()
+    }
+
+    /// Up to `len` bytes that are still in memory.
+    fn unwritten(&self, segment: u32, offset: u64, len: usize) -> Option<Vec<u8>> {
+        let append = lock(&self.append);
+        if append.segment.id != segment {
+            return None;
+        }
+        let buffer = Some((append.buffer_start, &append.buffer));
+        let in_flight = append.in_flight.as_ref().map(|(start, bytes)| (*start, &**bytes));
+        [buffer, in_flight].into_iter().flatten().find_map(|(start, bytes)| {
+            let from = usize::try_from(offset.checked_sub(start)?).ok()?;
+            let piece = bytes.get(from..)?;
+            (!piece.is_empty()).then(|| piece[..len.min(piece.len())].to_vec())
+        })
+    }
+
+    pub(crate) fn reserve_sequence(&self) -> u64 {
+        let mut append = lock(&self.append);
+        append.next_sequence += 1;
+        append.next_sequence - 1
+    }
+
+    /// The log's length since open.
+    pub(crate) fn position(&self) -> u64 {
+        lock(&self.append).position
+    }
+
+    /// Gives back the reserved space that was not needed, and returns the active segment. The log must
+    /// be on disk, and nobody may append any more.
+    pub(crate) fn trim(&self) -> Result<Arc<Segment>, Error> {
+        let segment = lock(&self.append).segment.clone();
+        segment
+            .file
+            .set_len(segment.written())
+            .and_then(|()| segment.file.sync_data())
+            .map_err(|e| io_error(&*self.dir, &segment.name, "trim", e))?;
+        Ok(segment)
+    }
+
+    /// (number of segments, bytes in them).
+    pub(crate) fn size(&self) -> (usize, u64) {
+        let end = lock(&self.append).end();
+        let segments = self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let sealed: u64 = segments.values().rev().skip(1).map(|s| s.written()).sum();
+        (segments.len(), sealed + end)
+    }
+
+}

@@ -1,0 +1,129 @@
+//! Group commit: everyone who waits for the disk shares one sync.
+//!
+//! Whoever asks first while no sync is running becomes the leader: it writes what has been appended
+//! and syncs, on its own thread; whoever asks meanwhile waits, and execution goes on. When the leader
+//! is done it wakes them all, and one whom the sync did not cover leads the next.
+
+use super::append::Log;
+use super::{io_error, lock};
+use crate::{Durability, Error};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+/// Who waits for the disk, and how far it has got.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    state: Mutex<State>,
+    syncs: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The log's length that is on disk.
+    durable: u64,
+    /// A segment, and how much of it is on disk.
+    synced: (u32, u64),
+    /// Someone is syncing just now.
+    led: bool,
+    waiting: Vec<Waker>,
+    /// Sealed segments whose hint is not written yet.
+    sealed: Vec<u32>,
+}
+
+impl Group {
+    /// How much of `segment` is known to be on disk.
+    pub(super) fn synced_in(&self, segment: u32) -> u64 {
+        let (id, synced) = lock(&self.state).synced;
+        if id == segment { synced } else { 0 }
+    }
+
+    pub(super) fn sealed(&self, segment: u32) {
+        lock(&self.state).sealed.push(segment);
+    }
+
+    /// Notes that the log is on disk up to `position`, which is in or before the given segment, of which
+    /// so many bytes are on disk.
+    pub(super) fn advance(&self, position: u64, synced: (u32, u64)) {
+        let waiting = {
+            let mut state = lock(&self.state);
+            state.durable = state.durable.max(position);
+            state.synced = state.synced.max(synced);
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn wake_all(&self) {
+        let waiting = std::mem::take(&mut lock(&self.state).waiting);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Log {
+    /// Waits until everything before `position` is as durable as asked: `on_disk`, or whatever the
+    /// durability setting says.
+    pub(crate) fn poll_durable(
+        &self,
+        position: u64,
+        on_disk: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if !on_disk && self.durability() != Durability::Always {
+            return Poll::Ready(self.flush_to(position));
+        }
+        loop {
+            {
+                let mut state = lock(&self.group.state);
+                if state.durable >= position {
+                    return Poll::Ready(Ok(()));
+                }
+                self.check_poison()?;
+                if state.led {
+                    state.waiting.push(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                state.led = true;
+            }
+            let synced = self.lead();
+            lock(&self.group.state).led = false;
+            match synced {
+                Ok((position, synced)) => self.group.advance(position, synced),
+                Err(e) => {
+                    self.group.wake_all();
+                    return Poll::Ready(Err(e));
+                }
+            }
+        }
+    }
+
+    /// Writes and syncs what has been appended so far; no lock is held meanwhile.
+    fn lead(&self) -> Result<(u64, (u32, u64)), Error> {
+        let (segment, position) = self.flush()?;
+        let written = segment.written();
+        self.group.syncs.fetch_add(1, Ordering::Relaxed);
+        // A failed sync is final: the system may have dropped the dirty pages, so that a second try
+        // would succeed without having written them (Rebello et al., ATC 2020).
+        segment.file.sync_data().map_err(|e| {
+            let e = io_error(&*self.dir, &segment.name, "sync", e);
+            self.poison(&e);
+            e
+        })?;
+        Ok((position, (segment.id, written)))
+    }
+
+    /// The log's length that is on disk.
+    pub(crate) fn durable_position(&self) -> u64 {
+        lock(&self.group.state).durable
+    }
+
+    /// Number of syncs since open.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.group.syncs.load(Ordering::Relaxed)
+    }
+
+    /// Takes the sealed segments that still lack a hint.
+    pub(crate) fn take_sealed(&self) -> Vec<u32> {
+        std::mem::take(&mut lock(&self.group.state).sealed)
+    }
+}

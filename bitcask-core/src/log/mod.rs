@@ -1,0 +1,36 @@
+//! The log: segments on disk, and the one that is being appended to.
+//!
+//! [`append`] decides where bytes go, [`segment`] reads them back, [`group`] brings them to the disk.
+//! What the bytes mean is not known here; the keydir is updated by a closure that runs inside the
+//! append, so that both always agree on the order of changes.
+
+mod append;
+mod group;
+mod segment;
+
+pub(crate) use append::{Log, Placed};
+pub(crate) use segment::{OwnedRecord, Segment};
+
+use crate::Error;
+use crate::storage::Dir;
+use std::io;
+
+/// The error of `op` on the file `name` of `dir`.
+pub(crate) fn io_error(dir: &dyn Dir, name: &str, op: &'static str, source: io::Error) -> Error {
+    let path = dir.path().join(name);
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full { path },
+        _ => Error::Io { op, path, source },
+    }
+}
+
+/// Damage in the file `name` of `dir`.
+pub(crate) fn corrupt(dir: &dyn Dir, name: &str, offset: u64, reason: &'static str) -> Error {
+    Error::Corrupt { path: dir.path().join(name), offset, reason }
+}
+
+/// Locks, whether or not a thread panicked while it held the lock: what these mutexes guard is made
+/// consistent before anything in their critical sections can panic.
+pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,250 @@
+//! Recovery: from a directory of segments to the keydir that describes it.
+//!
+//! A segment with a valid hint file is indexed from the hint; any other is scanned. Only the newest
+//! segment may end in a torn record, so only its tail is cut; a bad record anywhere else is
+//! [`Error::Corrupt`]. Within the newest, a mark written after the bad record says whether it had been
+//! on disk, and then it is damage there, too.
+
+mod merge;
+pub(crate) mod scan;
+
+use crate::Error;
+use crate::format::hint::{Hint, HintEntry};
+use crate::format::segment as format;
+use crate::keydir::KeyDir;
+use crate::log::{Segment, corrupt, io_error};
+use crate::storage::{self, Dir, Map};
+use scan::Index;
+use std::sync::Arc;
+
+/// What opening a directory found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// Segments in the directory.
+    pub segments: usize,
+    /// Segments indexed from their hint files, wholly or but for their tail.
+    pub hinted: usize,
+    /// Bytes of segments that had to be read.
+    pub scanned_bytes: u64,
+    /// Keys found, expired ones included.
+    pub keys: usize,
+    /// Hint files that were missing or bad, and have been written anew.
+    pub rebuilt_hints: usize,
+    /// What was cut from the end of the newest segment.
+    pub torn: Option<TornTail>,
+}
+
+/// A write that a crash cut short. Nothing of it had been acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    /// Name of the segment's file.
+    pub segment: String,
+    /// Where the cut was made.
+    pub offset: u64,
+    /// How many bytes of written data were cut.
+    pub bytes: u64,
+}
+
+/// What recovery hands to the log.
+pub(crate) struct Recovered {
+    pub(crate) keydir: KeyDir,
+    pub(crate) sealed: Vec<Arc<Segment>>,
+    pub(crate) active: Arc<Segment>,
+    pub(crate) next_sequence: u64,
+    pub(crate) report: RecoveryReport,
+}
+
+/// One segment's bytes and the hint's, if it is any good.
+struct Loaded {
+    segment: Segment,
+    /// Mapped only if it must be scanned.
+    bytes: Option<Map>,
+    hint: Option<Map>,
+    covered: usize,
+    newest: bool,
+}
+
+/// Reads the directory, cuts a torn tail, and makes the first segment if there is none.
+pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
+    let ids = list(&**dir)?;
+    let mut report = RecoveryReport { segments: ids.len(), ..RecoveryReport::default() };
+    let mut loaded = Vec::new();
+    for (i, &id) in ids.iter().enumerate() {
+        let newest = i + 1 == ids.len();
+        match load(&**dir, id, newest)? {
+            Some(one) => loaded.push(one),
+            None => report.segments -= 1,
+        }
+    }
+
+    let mut indexes = Vec::new();
+    let mut ends = Vec::new();
+    for one in &loaded {
+        let (index, end) = index(&**dir, one, &mut report)?;
+        indexes.push(index);
+        ends.push(end);
+    }
+    let mut max_sequence = 0;
+    let mut sources: Vec<Box<dyn Iterator<Item = HintEntry<'_>> + '_>> = Vec::new();
+    for (one, index) in loaded.iter().zip(&indexes) {
+        if let Some(hint) = one.hint() {
+            max_sequence = max_sequence.max(hint.max_sequence);
+            sources.push(Box::new(hint.entries()));
+        }
+        if let Some(index) = index {
+            max_sequence = max_sequence.max(index.max_sequence);
+            sources.push(Box::new(index.entries()));
+        }
+    }
+    let mut keydir = KeyDir::new();
+    merge::merge(sources, &mut keydir);
+    report.keys = keydir.len();
+    drop(indexes);
+
+    let mut segments = Vec::new();
+    for (one, end) in loaded.into_iter().zip(ends) {
+        let Loaded { segment, newest, hint, bytes, .. } = one;
+        if newest {
+            // What is cut must not come back behind records that are written next.
+            segment
+                .file
+                .set_len(end)
+                .and_then(|()| segment.file.sync_data())
+                .map_err(|e| io_error(&**dir, &segment.name, "cut the tail of", e))?;
+        } else if let (None, Some(bytes)) = (hint, bytes) {
+            write_hint(&**dir, &segment, (*bytes).as_ref())?;
+            report.rebuilt_hints += 1;
+        }
+        segment.set_written(end);
+        segments.push(Arc::new(segment));
+    }
+    let active = match segments.pop() {
+        Some(active) => active,
+        None => Arc::new(Segment::create(&**dir, ids.last().copied().unwrap_or(1))?),
+    };
+    let next_sequence = max_sequence + 1;
+    Ok(Recovered { keydir, sealed: segments, active, next_sequence, report })
+}
+
+impl Loaded {
+    fn hint(&self) -> Option<Hint<'_>> {
+        let bytes = self.hint.as_ref()?;
+        Some(Hint::parse((**bytes).as_ref(), self.segment.id).expect("checked when it was loaded"))
+    }
+}
+
+/// The segment numbers in the directory, ascending. Leftovers of interrupted work are removed.
+fn list(dir: &dyn Dir) -> Result<Vec<u32>, Error> {
+    let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
+    for name in names.iter().filter(|name| name.ends_with(".tmp")) {
+        dir.remove(name).map_err(|e| io_error(dir, name, "remove", e))?;
+    }
+    let mut ids: Vec<u32> = names.iter().filter_map(|name| format::parse_name(name)).collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Opens a segment and its hint. `None`: the newest segment had only just been made, and is removed.
+fn load(dir: &dyn Dir, id: u32, newest: bool) -> Result<Option<Loaded>, Error> {
+    let name = format::file_name(id);
+    let fail = |op, e| io_error(dir, &name, op, e);
+    let file = dir.open(&name, newest).map_err(|e| fail("open", e))?;
+    let len = file.len().map_err(|e| fail("read the length of", e))?;
+    let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
+    storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
+    if let Err(reason) = format::check_header(&header, id) {
+        // Its header is on disk before anything is acknowledged in a segment: if there is no more than
+        // a header's worth of bytes, its making was interrupted.
+        if newest && len <= format::HEADER_LEN as u64 {
+            dir.remove(&name).map_err(|e| fail("remove", e))?;
+            dir.sync().map_err(|e| fail("remove", e))?;
+            return Ok(None);
+        }
+        return Err(corrupt(dir, &name, 0, reason));
+    }
+    if len > u64::from(u32::MAX) {
+        return Err(corrupt(dir, &name, u64::from(u32::MAX), "a segment is shorter than 4 GiB"));
+    }
+    let segment = Segment::new(id, file, len);
+    let hint = load_hint(dir, id);
+    let covered = match &hint {
+        Some((_, covered)) => *covered,
+        None => format::HEADER_LEN,
+    };
+    if covered as u64 > len {
+        return Err(corrupt(dir, &name, len, "the segment has been cut short"));
+    }
+    let complete = covered as u64 == len;
+    if !complete && !newest {
+        // A hint of an unfinished segment: from when it was the newest.
+        let bytes = Some(segment.file.map().map_err(|e| fail("map", e))?);
+        let covered = format::HEADER_LEN;
+        return Ok(Some(Loaded { segment, bytes, hint: None, covered, newest }));
+    }
+    let bytes = if complete {
+        None
+    } else {
+        Some(segment.file.map().map_err(|e| fail("map", e))?)
+    };
+    Ok(Some(Loaded { segment, bytes, hint: hint.map(|(map, _)| map), covered, newest }))
+}
+
+/// A valid hint and how much it covers. One that is missing, unreadable or bad is as none: everything in
+/// it is in the segment, too.
+fn load_hint(dir: &dyn Dir, id: u32) -> Option<(Map, usize)> {
+    let map = dir.open(&format::hint_name(id), false).and_then(|file| file.map()).ok()?;
+    let covered = Hint::parse((*map).as_ref(), id).ok()?.covered as usize;
+    Some((map, covered))
+}
+
+/// Scans what the hint does not cover. Returns the index, and the segment's length without a torn tail.
+fn index<'a>(
+    dir: &dyn Dir,
+    one: &'a Loaded,
+    report: &mut RecoveryReport,
+) -> Result<(Option<Index<'a>>, u64), Error> {
+    report.hinted += usize::from(one.hint.is_some());
+    let Some(bytes) = &one.bytes else { return Ok((None, one.segment.written())) };
+    let bytes = (**bytes).as_ref();
+    let (index, damage) = Index::scan(one.segment.id, bytes, one.covered);
+    report.scanned_bytes += (index.end - one.covered) as u64;
+    if let Some(damage) = damage {
+        let name = &one.segment.name;
+        if !one.newest || scan::was_synced(bytes, damage.offset) {
+            return Err(corrupt(dir, name, damage.offset as u64, damage.reason));
+        }
+        // Space that was reserved and never written is zeros, and no loss.
+        let tail = &bytes[index.end..];
+        if let Some(last) = tail.iter().rposition(|byte| *byte != 0) {
+            let (offset, bytes) = (index.end as u64, last as u64 + 1);
+            report.torn = Some(TornTail { segment: name.clone(), offset, bytes });
+        }
+    }
+    let end = index.end as u64;
+    Ok((Some(index), end))
+}
+
+/// Writes the hint of a segment whose whole contents are `bytes`.
+pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Result<(), Error> {
+    let contents = scan::build_hint(segment.id, bytes)
+        .map_err(|damage| corrupt(dir, &segment.name, damage.offset as u64, damage.reason))?;
+    let name = format::hint_name(segment.id);
+    let temporary = format!("{name}.tmp");
+    let written = dir.create(&temporary).and_then(|file| {
+        storage::write_all_at(&*file, &contents, 0)?;
+        file.sync_data()?;
+        dir.rename(&temporary, &name)?;
+        dir.sync()
+    });
+    written.map_err(|e| {
+        let _ = dir.remove(&temporary);
+        io_error(dir, &name, "write", e)
+    })
+}
+
+/// True if the hint file of `segment` covers all of its `len` bytes.
+pub(crate) fn has_hint(dir: &dyn Dir, segment: u32, len: u64) -> bool {
+    load_hint(dir, segment).is_some_and(|(_, covered)| covered as u64 == len)
+}
+

@@ -1,0 +1,87 @@
+//! Random workloads cut at a random call: what was acknowledged is there, and nothing is there in part.
+
+use super::model::{self, Contents, History};
+use super::{Random, open};
+use bitcask_core::Error;
+use bitcask_core::storage::sim::{Faults, SimDir};
+
+/// `BITCASK_SEEDS` runs more of them.
+fn seeds() -> std::ops::Range<u64> {
+    let count = std::env::var("BITCASK_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(2500);
+    0..count
+}
+
+/// Runs a store until it fails, or for so many steps; notes what it went through.
+fn live(dir: &SimDir, random: &mut Random, history: &mut History) -> Result<(), Error> {
+    let store = open(dir)?;
+    check(&model::contents(&store), history, "when opened");
+    for _ in 0..random.below(120) {
+        model::step(&store, random, history)?;
+        if random.below(8) == 0 {
+            assert_eq!(&model::contents(&store), history.now(), "a running store");
+        }
+    }
+    if random.below(3) == 0 {
+        store.close()?;
+        history.acknowledged = history.states.len() - 1;
+    }
+    Ok(())
+}
+
+/// The contents must be a state that the history went through, no older than what was acknowledged;
+/// history goes on from there.
+fn check(found: &Contents, history: &mut History, when: &str) {
+    let last = history.states.len() - 1;
+    let Some(at) = (history.acknowledged..=last).rev().find(|&i| &history.states[i] == found) else {
+        let wanted = &history.states[history.acknowledged];
+        let lost: Vec<_> = wanted.iter().filter(|(k, v)| found.get(*k) != Some(v)).collect();
+        let extra: Vec<_> = found.iter().filter(|(k, v)| wanted.get(*k) != Some(v)).collect();
+        panic!(
+            "{when}: contents are none of the states {}..={last}; against the acknowledged one, \
+             missing {lost:?}, extra {extra:?}",
+            history.acknowledged
+        );
+    };
+    history.states.truncate(at + 1);
+    history.states.drain(..at);
+    history.acknowledged = 0;
+}
+
+/// One seed: a few lives of a store, each ended by a crash, a kill or a clean stop.
+fn run(seed: u64) {
+    let mut random = Random(seed);
+    let mut dir = SimDir::new(seed);
+    let mut history = History::new(Contents::new());
+    for _ in 0..1 + random.below(4) {
+        dir.faults(faults(&mut random));
+        // An error is what the faults are for. What matters is what is found afterwards.
+        let _ = live(&dir, &mut random, &mut history);
+        dir.faults(Faults::default());
+        dir = if random.below(4) == 0 { dir.kill() } else { dir.crash() };
+    }
+    let store = open(&dir).unwrap_or_else(|e| panic!("the store opens after a crash: {e}"));
+    check(&model::contents(&store), &mut history, "at last");
+}
+
+fn faults(random: &mut Random) -> Faults {
+    let at = 1 + random.below(300);
+    let mut faults = Faults { short_io: random.below(2) == 0, ..Faults::default() };
+    match random.below(5) {
+        0 => faults.crash_at = Some(at),
+        1 => faults.crash_at = Some(1 + random.below(25)),
+        2 => faults.fail_at = Some(at),
+        3 => faults.fail_sync_at = Some(1 + random.below(30)),
+        _ => faults.capacity = Some(4000 + random.below(60_000)),
+    }
+    faults
+}
+
+#[test]
+fn whatever_the_crash_the_acknowledged_writes_are_there_and_batches_are_whole() {
+    for seed in seeds() {
+        if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
+            eprintln!("seed {seed} fails; run it alone to repeat");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}

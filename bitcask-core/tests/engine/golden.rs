@@ -1,0 +1,65 @@
+//! Directories of every format version, as the bytes that they were written with.
+
+use super::model::NOW;
+use super::open;
+use bitcask_core::storage::sim::SimDir;
+use bitcask_core::{Batch, Chain, UnixMillis};
+
+const SEGMENT_V1: &[u8] = include_bytes!("../golden/v1/00000001.seg");
+const HINT_V1: &[u8] = include_bytes!("../golden/v1/00000001.hint");
+
+/// One of every kind of record.
+fn write_all_kinds(dir: &SimDir) {
+    let store = open(dir).unwrap();
+    let mut batch = Batch::new(NOW);
+    let hello = batch.put(b"hello", b"world", None);
+    batch.put(b"session:1", b"token", Some(UnixMillis(NOW.0 + 60_000)));
+    batch.put(b"gone:1", b"x", None);
+    batch.put(b"gone:2", b"x", None);
+    batch.put(b"gone", b"x", None);
+    let committed = store.write(&mut batch).unwrap();
+    let chain = Chain::base(committed.location(&batch, hello));
+    let mut batch = Batch::new(NOW);
+    batch.delta(b"hello", b"!", &chain, None);
+    batch.delete(b"gone");
+    batch.delete_prefix(b"gone:");
+    store.write(&mut batch).unwrap();
+    store.sync().unwrap();
+    store.put(b"after", b"the mark", NOW).unwrap();
+    store.close().unwrap();
+}
+
+#[test]
+fn today_writes_the_bytes_of_version_1() {
+    let dir = SimDir::new(1);
+    write_all_kinds(&dir);
+    if let Some(path) = std::env::var_os("BITCASK_WRITE_GOLDEN") {
+        let path = std::path::Path::new(&path);
+        for name in ["00000001.seg", "00000001.hint"] {
+            #[allow(clippy::disallowed_methods)] // makes the golden files, on request
+            std::fs::write(path.join(name), dir.read_file(name)).unwrap();
+        }
+    }
+    assert_eq!(dir.read_file("00000001.seg"), SEGMENT_V1);
+    assert_eq!(dir.read_file("00000001.hint"), HINT_V1);
+}
+
+#[test]
+fn a_directory_of_version_1_opens_with_and_without_its_hint() {
+    for hint in [false, true] {
+        let dir = SimDir::new(1);
+        dir.write_file("00000001.seg", SEGMENT_V1);
+        if hint {
+            dir.write_file("00000001.hint", HINT_V1);
+        }
+        let store = open(&dir).unwrap();
+        assert_eq!(store.len(), 3);
+        assert_eq!(store.get(b"hello", NOW).unwrap().as_deref(), Some(&b"world!"[..]));
+        assert_eq!(store.get(b"session:1", NOW).unwrap().as_deref(), Some(&b"token"[..]));
+        assert_eq!(store.get(b"session:1", UnixMillis(NOW.0 + 60_000)).unwrap(), None);
+        assert_eq!(store.get(b"after", NOW).unwrap().as_deref(), Some(&b"the mark"[..]));
+        for gone in [&b"gone"[..], b"gone:1", b"gone:2"] {
+            assert!(!store.contains(gone));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A random workload, and what the store must hold after each of its batches.
+
+use super::Random;
+use bitcask_core::{Batch, Bitcask, Error, UnixMillis};
+use std::collections::BTreeMap;
+
+pub type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
+pub const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+/// The states that a store has been through, one per batch, and how far it has acknowledged them.
+pub struct History {
+    /// `states[i]`: the contents after i batches.
+    pub states: Vec<Contents>,
+    /// Batches whose durability was acknowledged.
+    pub acknowledged: usize,
+}
+
+impl History {
+    pub fn new(contents: Contents) -> Self {
+        History { states: vec![contents], acknowledged: 0 }
+    }
+
+    pub fn now(&self) -> &Contents {
+        &self.states[self.states.len() - 1]
+    }
+}
+
+fn key(random: &mut Random) -> Vec<u8> {
+    match random.below(12) {
+        0 => vec![],
+        1 => vec![0],
+        2 => vec![0xff; 1 + random.below(3) as usize],
+        3 => b"a".repeat(1 + random.below(40) as usize),
+        n => format!("key:{}", n * 3 + random.below(3)).into_bytes(),
+    }
+}
+
+fn value(random: &mut Random) -> Vec<u8> {
+    let len = match random.below(20) {
+        0 => 6000,
+        1..4 => random.below(900),
+        _ => random.below(60),
+    };
+    let byte = random.next() as u8;
+    (0..len).map(|i| byte.wrapping_add(i as u8)).collect()
+}
+
+/// Writes one random batch and notes its effect. An error that says "nothing was applied" is swallowed;
+/// any other ends the run.
+pub fn step(store: &Bitcask, random: &mut Random, history: &mut History) -> Result<(), Error> {
+    let mut after = history.now().clone();
+    let mut batch = Batch::new(NOW);
+    let count = match random.below(4) {
+        0 => 1 + random.below(6),
+        _ => 1,
+    };
+    let mut used = Vec::new();
+    for _ in 0..count {
+        let key = key(random);
+        // A batch takes one record of a key that a delta follows.
+        if used.contains(&key) {
+            continue;
+        }
+        match random.below(12) {
+            0 | 1 => {
+                batch.delete(&key);
+                after.remove(&key);
+            }
+            2 if batch.is_empty() => {
+                let prefix = &key[..random.below(key.len() as u64 + 1) as usize];
+                batch.delete_prefix(prefix);
+                after.retain(|key, _| !key.starts_with(prefix));
+                break;
+            }
+            3..8 if after.contains_key(&key) => {
+                let entry = store.entry(&key)?.expect("the model has it");
+                let absorbs = entry.chain.absorbs();
+                let new: Vec<u8> = value(random).into_iter().take(20).collect();
+                let absorbed = entry.deltas[entry.deltas.len() - absorbs..].concat();
+                batch.delta(&key, &[&absorbed[..], &new[..]].concat(), &entry.chain, None);
+                after.get_mut(&key).expect("it is there").extend_from_slice(&new);
+            }
+            _ => {
+                let value = value(random);
+                batch.put(&key, &value, None);
+                after.insert(key.clone(), value);
+            }
+        }
+        used.push(key);
+    }
+    match store.write(&mut batch) {
+        Ok(committed) => {
+            history.states.push(after);
+            let batches = history.states.len() - 1;
+            if random.below(3) == 0 {
+                store.wait_durable(committed.position())?;
+                history.acknowledged = batches;
+            }
+            Ok(())
+        }
+        Err(Error::Full { .. }) => Ok(()),
+        Err(e) => {
+            // It may be found after reopening.
+            history.states.push(after);
+            Err(e)
+        }
+    }
+}
+
+/// Everything in the store, read back through every path.
+pub fn contents(store: &Bitcask) -> Contents {
+    let mut keys = Vec::new();
+    store.walk(b"", b"", &mut |key| {
+        keys.push(key.to_vec());
+        std::ops::ControlFlow::Continue(())
+    });
+    assert!(keys.is_sorted(), "keys are walked in order");
+    assert_eq!(keys.len(), store.len());
+    keys.into_iter()
+        .map(|key| {
+            let value = store.get(&key, NOW).expect("it can be read").expect("the index has it");
+            (key, value)
+        })
+        .collect()
+}
