@@ -119,6 +119,9 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
         segment.set_written(end);
         segments.push(Arc::new(segment));
     }
+    // A killed process may have left entries that are not on disk yet; what is acknowledged from now on
+    // must not be in a file that a crash could take away.
+    dir.sync().map_err(|e| io_error(&**dir, "", "sync", e))?;
     let active = match segments.pop() {
         Some(active) => active,
         None => Arc::new(Segment::create(&**dir, ids.last().copied().unwrap_or(1))?),

@@ -1,1 +1,162 @@
-//! TODO
+//! The real disk: `std::fs`, and `fallocate` through rustix. Nothing else in the crate touches files.
+#![allow(clippy::disallowed_methods)] // this is the module that they are disallowed in favour of
+
+use super::{Dir, File, Lock, Map, mmap, write_all_at};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A directory on disk.
+#[derive(Debug)]
+pub struct DiskDir {
+    path: PathBuf,
+    handle: fs::File,
+}
+
+#[derive(Debug)]
+struct DiskFile(fs::File);
+
+#[derive(Debug)]
+struct DiskLock {
+    // Closing the file releases the lock.
+    _file: fs::File,
+}
+
+impl Lock for DiskLock {}
+
+impl DiskDir {
+    /// Opens the directory at `path`. It is made if missing, with its parents, and then its entry is on
+    /// disk before this returns.
+    ///
+    /// # Errors
+    /// Whatever the system says; also if `path` is something other than a directory.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        if !path.is_dir() {
+            make(path)?;
+        }
+        let handle = fs::File::open(path)?;
+        Ok(DiskDir { path: path.to_owned(), handle })
+    }
+
+    /// A file's path; names are flat, so that nothing can lead out of the directory.
+    fn join(&self, name: &str) -> io::Result<PathBuf> {
+        if name.is_empty() || name == "." || name == ".." || name.contains('/') {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a plain file name"));
+        }
+        Ok(self.path.join(name))
+    }
+}
+
+/// Makes a directory and its parents, each durable in the one above it.
+fn make(path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !parent.is_dir() {
+        make(parent)?;
+    }
+    match fs::create_dir(path) {
+        // Made by somebody else meanwhile.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        other => other?,
+    }
+    fs::File::open(parent)?.sync_all()
+}
+
+impl Dir for DiskDir {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            // A name that is not UTF-8 is none of ours.
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn File>> {
+        let path = self.join(name)?;
+        let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        Ok(Arc::new(DiskFile(file)))
+    }
+
+    fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn File>> {
+        let file = fs::OpenOptions::new().read(true).write(writable).open(self.join(name)?)?;
+        Ok(Arc::new(DiskFile(file)))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.join(from)?, self.join(to)?)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.join(name)?)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.handle.sync_all()
+    }
+
+    fn try_lock(&self, name: &str) -> io::Result<Option<Box<dyn Lock>>> {
+        let path = self.join(name)?;
+        let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(DiskLock { _file: file }))),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(e)) => Err(e),
+        }
+    }
+}
+
+impl File for DiskFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(buf, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
+        match fallocate(&self.0, FallocateFlags::empty(), offset, len) {
+            // The file system can't: then zeros, written where the file does not reach yet, do it.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                let zeros = vec![0; 64 << 10];
+                let end = offset + len;
+                let mut at = self.len()?.max(offset);
+                while at < end {
+                    let step = (end - at).min(zeros.len() as u64);
+                    write_all_at(self, &zeros[..step as usize], at)?;
+                    at += step;
+                }
+                Ok(())
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn map(&self) -> io::Result<Map> {
+        mmap::map(&self.0)
+    }
+}

@@ -1,1 +1,440 @@
-//! TODO
+//! A simulated disk that loses, tears and refuses, all from a seed.
+//!
+//! What is written is visible at once and durable only after a sync, as on a real one. A simulated crash
+//! keeps everything that was synced, and of the rest whatever the seed says: each sector of each
+//! unsynced write for itself, so that a later write may survive an earlier one. Directory operations
+//! survive in their order, up to some point.
+
+use super::{Dir, File, Lock, Map};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What goes wrong, counted from the moment it is set. The default is: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Reads and writes take fewer bytes than asked, now and then.
+    pub short_io: bool,
+    /// The nth call that changes something, and every call after it, fails: the machine has stopped.
+    pub crash_at: Option<u64>,
+    /// The nth call that changes something fails with an I/O error.
+    pub fail_at: Option<u64>,
+    /// The nth sync of a file fails, and what it should have synced is partly lost and no longer dirty.
+    pub fail_sync_at: Option<u64>,
+    /// Files may hold so many bytes altogether.
+    pub capacity: Option<u64>,
+}
+
+/// A directory on the simulated disk. Clones are the same directory.
+#[derive(Clone, Debug)]
+pub struct SimDir {
+    shared: Arc<Mutex<Disk>>,
+}
+
+#[derive(Debug)]
+struct Disk {
+    random: u64,
+    faults: Faults,
+    calls: u64,
+    changes: u64,
+    syncs: u64,
+    stopped: bool,
+    locked: bool,
+    /// By inode, also those that no name leads to any more.
+    inodes: Vec<Inode>,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    /// Changes of names since the last sync of the directory: name, and what it leads to after.
+    name_changes: Vec<Vec<(String, Option<usize>)>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Inode {
+    contents: Vec<u8>,
+    durable: Vec<u8>,
+    /// Ranges written, and lengths set, since the last sync, in order.
+    dirty: Vec<Change>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Written { start: usize, end: usize },
+    Length(usize),
+}
+
+#[derive(Debug)]
+struct SimFile {
+    shared: Arc<Mutex<Disk>>,
+    inode: usize,
+    writable: bool,
+}
+
+#[derive(Debug)]
+struct SimLock {
+    shared: Arc<Mutex<Disk>>,
+}
+
+impl Lock for SimLock {}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        lock(&self.shared).locked = false;
+    }
+}
+
+fn lock(disk: &Mutex<Disk>) -> MutexGuard<'_, Disk> {
+    disk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl SimDir {
+    /// An empty directory; `seed` decides whatever is left to chance.
+    pub fn new(seed: u64) -> Self {
+        Self::with(seed, Vec::new(), BTreeMap::new())
+    }
+
+    fn with(random: u64, inodes: Vec<Inode>, names: BTreeMap<String, usize>) -> Self {
+        let disk = Disk {
+            random,
+            faults: Faults::default(),
+            calls: 0,
+            changes: 0,
+            syncs: 0,
+            stopped: false,
+            locked: false,
+            inodes,
+            durable_names: names.clone(),
+            names,
+            name_changes: Vec::new(),
+        };
+        SimDir { shared: Arc::new(Mutex::new(disk)) }
+    }
+
+    /// Sets what goes wrong from now on.
+    pub fn faults(&self, faults: Faults) {
+        let mut disk = lock(&self.shared);
+        disk.faults = faults;
+        disk.changes = 0;
+        disk.syncs = 0;
+    }
+
+    /// Number of calls made so far.
+    pub fn calls(&self) -> u64 {
+        lock(&self.shared).calls
+    }
+
+    /// The directory as it is found after the machine lost power now.
+    pub fn crash(&self) -> SimDir {
+        let mut disk = lock(&self.shared);
+        let changes = disk.name_changes.len() as u64;
+        let kept = disk.below(changes + 1) as usize;
+        let mut names = disk.durable_names.clone();
+        for change in disk.name_changes.clone().iter().take(kept) {
+            apply(&mut names, change);
+        }
+        let mut inodes = disk.inodes.clone();
+        for inode in &mut inodes {
+            inode.contents = disk.survivors(inode);
+            inode.durable = inode.contents.clone();
+            inode.dirty.clear();
+        }
+        SimDir::with(disk.next(), inodes, names)
+    }
+
+    /// The directory as it is found after the process was killed now, and the machine went on.
+    pub fn kill(&self) -> SimDir {
+        let mut disk = lock(&self.shared);
+        let (inodes, names) = (disk.inodes.clone(), disk.names.clone());
+        let killed = SimDir::with(disk.next(), inodes, names);
+        {
+            let mut after = lock(&killed.shared);
+            after.durable_names = disk.durable_names.clone();
+            after.name_changes = disk.name_changes.clone();
+        }
+        killed
+    }
+
+    /// Names of all files.
+    pub fn files(&self) -> Vec<String> {
+        lock(&self.shared).names.keys().cloned().collect()
+    }
+
+    /// A file's contents.
+    ///
+    /// # Panics
+    /// If there is no such file.
+    pub fn read_file(&self, name: &str) -> Vec<u8> {
+        let disk = lock(&self.shared);
+        disk.inodes[disk.names[name]].contents.clone()
+    }
+
+    /// Makes or replaces a file, durably.
+    pub fn write_file(&self, name: &str, bytes: &[u8]) {
+        let mut disk = lock(&self.shared);
+        let (contents, durable) = (bytes.to_vec(), bytes.to_vec());
+        disk.inodes.push(Inode { contents, durable, dirty: Vec::new() });
+        let inode = disk.inodes.len() - 1;
+        disk.names.insert(name.to_owned(), inode);
+        disk.durable_names.insert(name.to_owned(), inode);
+    }
+
+    /// Flips bit `bit` of the byte at `offset` of a file, durably.
+    pub fn flip_bit(&self, name: &str, offset: u64, bit: u8) {
+        let mut bytes = self.read_file(name);
+        bytes[offset as usize] ^= 1 << bit;
+        self.write_file(name, &bytes);
+    }
+
+    /// Cuts a file to `len` bytes, durably.
+    pub fn truncate(&self, name: &str, len: u64) {
+        let mut bytes = self.read_file(name);
+        bytes.truncate(len as usize);
+        self.write_file(name, &bytes);
+    }
+}
+
+fn apply(names: &mut BTreeMap<String, usize>, change: &[(String, Option<usize>)]) {
+    for (name, inode) in change {
+        match inode {
+            Some(inode) => names.insert(name.clone(), *inode),
+            None => names.remove(name),
+        };
+    }
+}
+
+fn not_found() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+impl Disk {
+    /// splitmix64 (Steele, Lea, Flood 2014).
+    fn next(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn call(&mut self) -> io::Result<()> {
+        self.calls += 1;
+        if self.stopped { Err(io::Error::other("the machine has stopped")) } else { Ok(()) }
+    }
+
+    /// Counts a call that changes something, and fails it if it is its turn.
+    fn change(&mut self) -> io::Result<()> {
+        self.call()?;
+        self.changes += 1;
+        if self.faults.crash_at.is_some_and(|at| self.changes >= at) {
+            self.stopped = true;
+            return self.call();
+        }
+        if self.faults.fail_at == Some(self.changes) {
+            return Err(io::Error::other("simulated I/O error"));
+        }
+        Ok(())
+    }
+
+    /// How many of `len` bytes a call takes.
+    fn taken(&mut self, len: usize) -> usize {
+        if self.faults.short_io && len > 1 && self.below(4) == 0 {
+            1 + self.below(len as u64 - 1) as usize
+        } else {
+            len
+        }
+    }
+
+    fn check_capacity(&self, grow_by: usize) -> io::Result<()> {
+        let Some(capacity) = self.faults.capacity else { return Ok(()) };
+        let used: usize = self.names.values().map(|&inode| self.inodes[inode].contents.len()).sum();
+        if grow_by > 0 && (used + grow_by) as u64 > capacity {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn change_names(&mut self, change: Vec<(String, Option<usize>)>) {
+        apply(&mut self.names, &change);
+        self.name_changes.push(change);
+    }
+
+    /// What a crash leaves of a file.
+    fn survivors(&mut self, inode: &Inode) -> Vec<u8> {
+        let mut found = inode.durable.clone();
+        let sector = if self.below(2) == 0 { 512 } else { 4096 };
+        // One crash in a few loses or keeps all: the cases that happen most.
+        let mood = self.below(4);
+        for change in &inode.dirty {
+            let keep_all = mood == 0 || (mood != 1 && self.below(2) == 0);
+            match *change {
+                Change::Length(len) if keep_all => found.resize(len, 0),
+                Change::Length(_) => {}
+                Change::Written { start, end } => {
+                    let mut at = start;
+                    while at < end {
+                        let next = ((at / sector + 1) * sector).min(end);
+                        if mood != 1 && (mood == 0 || self.below(2) == 0) {
+                            if found.len() < next {
+                                found.resize(next, 0);
+                            }
+                            // A write that was cut off since has nothing left to leave.
+                            let kept = inode.contents.get(at..next).unwrap_or_default();
+                            found[at..at + kept.len()].copy_from_slice(kept);
+                        }
+                        at = next;
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Dir for SimDir {
+    fn path(&self) -> &Path {
+        Path::new("simulated")
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        lock(&self.shared).call()?;
+        Ok(self.files())
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn File>> {
+        let mut disk = lock(&self.shared);
+        disk.change()?;
+        if disk.names.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        disk.inodes.push(Inode::default());
+        let inode = disk.inodes.len() - 1;
+        disk.change_names(vec![(name.to_owned(), Some(inode))]);
+        Ok(Arc::new(SimFile { shared: self.shared.clone(), inode, writable: true }))
+    }
+
+    fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn File>> {
+        let mut disk = lock(&self.shared);
+        disk.call()?;
+        let inode = *disk.names.get(name).ok_or_else(not_found)?;
+        Ok(Arc::new(SimFile { shared: self.shared.clone(), inode, writable }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut disk = lock(&self.shared);
+        disk.change()?;
+        let inode = *disk.names.get(from).ok_or_else(not_found)?;
+        disk.change_names(vec![(from.to_owned(), None), (to.to_owned(), Some(inode))]);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut disk = lock(&self.shared);
+        disk.change()?;
+        if !disk.names.contains_key(name) {
+            return Err(not_found());
+        }
+        disk.change_names(vec![(name.to_owned(), None)]);
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut disk = lock(&self.shared);
+        disk.change()?;
+        disk.durable_names = disk.names.clone();
+        disk.name_changes.clear();
+        Ok(())
+    }
+
+    fn try_lock(&self, _name: &str) -> io::Result<Option<Box<dyn Lock>>> {
+        let mut disk = lock(&self.shared);
+        disk.call()?;
+        if std::mem::replace(&mut disk.locked, true) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(SimLock { shared: self.shared.clone() })))
+    }
+}
+
+impl File for SimFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut disk = lock(&self.shared);
+        disk.call()?;
+        let len = disk.inodes[self.inode].contents.len();
+        let start = len.min(usize::try_from(offset).unwrap_or(usize::MAX));
+        let taken = disk.taken(buf.len().min(len - start));
+        buf[..taken].copy_from_slice(&disk.inodes[self.inode].contents[start..start + taken]);
+        Ok(taken)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        let mut disk = lock(&self.shared);
+        if !self.writable {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        disk.change()?;
+        let taken = disk.taken(buf.len());
+        let start = offset as usize;
+        let end = start + taken;
+        let len = disk.inodes[self.inode].contents.len();
+        disk.check_capacity(end.saturating_sub(len))?;
+        let inode = &mut disk.inodes[self.inode];
+        if len < end {
+            inode.contents.resize(end, 0);
+        }
+        inode.contents[start..end].copy_from_slice(&buf[..taken]);
+        inode.dirty.push(Change::Written { start, end });
+        Ok(taken)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        let mut disk = lock(&self.shared);
+        disk.call()?;
+        Ok(disk.inodes[self.inode].contents.len() as u64)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut disk = lock(&self.shared);
+        disk.change()?;
+        let inode = &mut disk.inodes[self.inode];
+        inode.contents.resize(len as usize, 0);
+        inode.dirty.push(Change::Length(len as usize));
+        Ok(())
+    }
+
+    fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
+        let mut disk = lock(&self.shared);
+        disk.change()?;
+        let end = (offset + len) as usize;
+        let old = disk.inodes[self.inode].contents.len();
+        if end > old {
+            disk.check_capacity(end - old)?;
+            let inode = &mut disk.inodes[self.inode];
+            inode.contents.resize(end, 0);
+            inode.dirty.push(Change::Length(end));
+        }
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut disk = lock(&self.shared);
+        disk.change()?;
+        disk.syncs += 1;
+        let failed = disk.faults.fail_sync_at == Some(disk.syncs);
+        let inode = disk.inodes[self.inode].clone();
+        let durable = if failed { disk.survivors(&inode) } else { inode.contents };
+        let inode = &mut disk.inodes[self.inode];
+        inode.durable = durable;
+        inode.dirty.clear();
+        if failed { Err(io::Error::other("simulated failure of a sync")) } else { Ok(()) }
+    }
+
+    fn map(&self) -> io::Result<Map> {
+        let mut disk = lock(&self.shared);
+        disk.call()?;
+        Ok(Box::new(disk.inodes[self.inode].contents.clone()))
+    }
+}

@@ -34,11 +34,11 @@ fn check(found: &Contents, history: &mut History, when: &str) {
     let last = history.states.len() - 1;
     let Some(at) = (history.acknowledged..=last).rev().find(|&i| &history.states[i] == found) else {
         let wanted = &history.states[history.acknowledged];
-        let lost: Vec<_> = wanted.iter().filter(|(k, v)| found.get(*k) != Some(v)).collect();
-        let extra: Vec<_> = found.iter().filter(|(k, v)| wanted.get(*k) != Some(v)).collect();
+        let lost: Vec<_> = wanted.keys().filter(|k| found.get(*k) != wanted.get(*k)).collect();
+        let extra: Vec<_> = found.keys().filter(|k| found.get(*k) != wanted.get(*k)).collect();
         panic!(
             "{when}: contents are none of the states {}..={last}; against the acknowledged one, \
-             missing {lost:?}, extra {extra:?}",
+             lost or other {lost:?}, new or other {extra:?}",
             history.acknowledged
         );
     };

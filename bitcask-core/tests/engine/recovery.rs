@@ -190,3 +190,22 @@ fn many_threads_share_syncs_and_every_acknowledged_write_is_there() {
     let store = Bitcask::open(temporary.path(), Options::default()).unwrap();
     assert_eq!(store.len(), 400);
 }
+
+/// Found by seed 382: the directory entry of a segment was not on disk when its maker was killed, and
+/// nobody synced the directory afterwards.
+#[test]
+fn what_is_acknowledged_after_a_kill_is_in_a_file_that_a_crash_does_not_take_away() {
+    for seed in 0..50 {
+        let dir = SimDir::new(seed);
+        // Calls that change something: create, write the header, sync, and the directory's sync.
+        dir.faults(bitcask_core::storage::sim::Faults { crash_at: Some(4), ..Default::default() });
+        assert!(open(&dir).is_err());
+        let dir = dir.kill();
+        let store = open(&dir).unwrap();
+        store.put(b"k", b"v", NOW).unwrap();
+        let after = dir.crash();
+        drop(store);
+        let value = open(&after).unwrap().get(b"k", NOW).unwrap();
+        assert_eq!(value.as_deref(), Some(&b"v"[..]), "seed {seed}");
+    }
+}
