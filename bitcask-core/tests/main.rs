@@ -1,1 +1,4 @@
+//! Tests of the store through its public interface.
+
 mod engine;
+mod keydir;

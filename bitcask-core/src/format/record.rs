@@ -174,11 +174,6 @@ impl<'a> Record<'a> {
             && self.value.starts_with(&MARK_MAGIC);
         valid.then(|| be_u32(self.value, MARK_MAGIC.len()))
     }
-
-    /// Where the key begins, counted from the record's first byte.
-    pub(crate) fn key_offset(&self) -> usize {
-        self.len - self.value.len() - self.key.len()
-    }
 }
 
 /// Appends a record to `out`, all but what only the log knows: see [`seal`].

@@ -1,71 +1,363 @@
 //! The keydir: an ordered map from key to the location of its newest record.
+//!
+//! An adaptive radix tree (Leis et al., ICDE 2013): a node has one child for each byte that follows the
+//! path to it, and grows from 4 to 16, 48 and 256 of them; paths without a branch are compressed into
+//! their node; a leaf holds only what of its key the path does not say. Nodes and leaves live in arenas and name each
+//! other by four bytes. So a key among millions that share prefixes costs about forty bytes in
+//! all, and walking the tree gives the keys back in byte order.
+//!
+//! No terminator is needed, and any byte string is a key: one that ends at an inner node has its leaf in
+//! the node's `own` slot. Nothing here recurses, so that keys may be as long and as nested as they like.
+
+mod arena;
+mod handle;
+mod leaf;
+mod node;
+mod walk;
+
+pub use walk::Walk;
+
 use crate::Location;
+use handle::{Handle, Kind};
+use leaf::Leaves;
+use node::{Nodes, PREFIX_LEN};
 
 /// An adaptive radix tree from byte strings to [`Location`]s.
-#[derive(Debug, Default)]
-pub struct KeyDir {}
+#[derive(Debug)]
+pub struct KeyDir {
+    nodes: Nodes,
+    leaves: Leaves,
+    root: Handle,
+    len: usize,
+}
+
+impl Default for KeyDir {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where a handle is kept.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Root,
+    Own(Handle),
+    Child(Handle, u8),
+}
+
+/// How many bytes two strings have in common at their start.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
 
 impl KeyDir {
     /// An empty keydir.
-    pub fn new() -> Self {
-        todo!()
+    pub const fn new() -> Self {
+        KeyDir { nodes: Nodes::new(), leaves: Leaves::new(), root: Handle::NONE, len: 0 }
     }
+
     /// Number of keys.
     pub fn len(&self) -> usize {
-        todo!()
+        self.len
     }
+
     /// True without a key.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
-    /// Bytes of memory held, arenas' spare room included.
+
+    /// Bytes of memory held, the arenas' spare room included.
     pub fn memory_bytes(&self) -> usize {
-        todo!()
+        self.nodes.memory_bytes() + self.leaves.memory_bytes()
     }
+
     /// The location of `key`.
-    pub fn get(&self, _key: &[u8]) -> Option<Location> {
-        todo!()
+    pub fn get(&self, key: &[u8]) -> Option<Location> {
+        let mut rest = key;
+        let mut handle = self.root;
+        loop {
+            match handle.kind() {
+                Kind::None => return None,
+                Kind::Leaf(_) => {
+                    let (location, suffix) = self.leaves.get(handle);
+                    return (suffix == rest).then_some(location);
+                }
+                _ => {
+                    let head = self.nodes.head(handle);
+                    rest = rest.strip_prefix(head.prefix())?;
+                    match rest.split_first() {
+                        None => handle = head.own,
+                        Some((byte, after)) => {
+                            handle = self.nodes.child(handle, *byte);
+                            rest = after;
+                        }
+                    }
+                }
+            }
+        }
     }
+
     /// Sets the location of `key`, and returns the one before.
-    pub fn insert(&mut self, _key: &[u8], _location: Location) -> Option<Location> {
-        todo!()
+    ///
+    /// # Panics
+    /// Beyond 2²⁸ leaves of one size: about 11 GB of them.
+    pub fn insert(&mut self, key: &[u8], location: Location) -> Option<Location> {
+        let mut rest = key;
+        let mut place = Place::Root;
+        let mut handle = self.root;
+        loop {
+            match handle.kind() {
+                Kind::None => {
+                    let leaf = self.leaves.insert(rest, location);
+                    self.put(place, leaf);
+                    break;
+                }
+                Kind::Leaf(_) => {
+                    let (_, suffix) = self.leaves.get(handle);
+                    if suffix == rest {
+                        return Some(self.leaves.replace(handle, location));
+                    }
+                    // Both keys go on from a node for what they have in common.
+                    let suffix = suffix.to_vec();
+                    let old = self.leaves.remove(handle);
+                    let shared = common(&suffix, rest);
+                    let (top, bottom) = self.path(&rest[..shared]);
+                    self.put(place, top);
+                    self.hang(bottom, &suffix[shared..], old);
+                    self.hang(bottom, &rest[shared..], location);
+                    break;
+                }
+                _ => {
+                    let prefix = self.nodes.head(handle).prefix();
+                    let shared = common(prefix, rest);
+                    if shared < prefix.len() {
+                        self.split(place, handle, shared);
+                        handle = self.at(place);
+                    }
+                    rest = &rest[shared..];
+                    match rest.split_first() {
+                        None => {
+                            place = Place::Own(handle);
+                            handle = self.nodes.head(handle).own;
+                        }
+                        Some((byte, after)) => {
+                            let child = self.nodes.child(handle, *byte);
+                            if child.is_none() {
+                                let leaf = self.leaves.insert(after, location);
+                                let node = self.nodes.add_child(handle, *byte, leaf);
+                                self.put(place, node);
+                                break;
+                            }
+                            place = Place::Child(handle, *byte);
+                            (handle, rest) = (child, after);
+                        }
+                    }
+                }
+            }
+        }
+        self.len += 1;
+        None
     }
+
     /// Removes `key`, and returns where it was.
-    pub fn remove(&mut self, _key: &[u8]) -> Option<Location> {
-        todo!()
+    pub fn remove(&mut self, key: &[u8]) -> Option<Location> {
+        let mut rest = key;
+        let mut handle = self.root;
+        let mut path = Vec::new();
+        let mut place = Place::Root;
+        loop {
+            match handle.kind() {
+                Kind::None => return None,
+                Kind::Leaf(_) => {
+                    let (_, suffix) = self.leaves.get(handle);
+                    if suffix != rest {
+                        return None;
+                    }
+                    let location = self.leaves.remove(handle);
+                    self.len -= 1;
+                    self.unlink(place, path);
+                    return Some(location);
+                }
+                _ => {
+                    path.push(place);
+                    rest = rest.strip_prefix(self.nodes.head(handle).prefix())?;
+                    (place, handle, rest) = self.step(handle, rest);
+                }
+            }
+        }
     }
+
     /// Removes every key that begins with `prefix`, telling `dropped` each location; returns how many.
-    pub fn remove_prefix(&mut self, _prefix: &[u8], _dropped: &mut dyn FnMut(Location)) -> usize {
-        todo!()
+    pub fn remove_prefix(&mut self, prefix: &[u8], dropped: &mut dyn FnMut(Location)) -> usize {
+        let mut rest = prefix;
+        let mut handle = self.root;
+        let mut path = Vec::new();
+        let mut place = Place::Root;
+        loop {
+            let here = match handle.kind() {
+                Kind::None => return 0,
+                Kind::Leaf(_) => self.leaves.get(handle).1,
+                _ => self.nodes.head(handle).prefix(),
+            };
+            if here.starts_with(rest) {
+                break;
+            }
+            if handle.is_leaf() || !rest.starts_with(here) {
+                return 0;
+            }
+            path.push(place);
+            rest = &rest[here.len()..];
+            (place, handle, rest) = self.step(handle, rest);
+        }
+        let mut count = 0;
+        let mut open = vec![handle];
+        while let Some(handle) = open.pop() {
+            if handle.is_leaf() {
+                dropped(self.leaves.remove(handle));
+                count += 1;
+                continue;
+            }
+            let own = self.nodes.head(handle).own;
+            open.extend((!own.is_none()).then_some(own));
+            let mut from = 0;
+            while let Some((byte, child)) = self.nodes.next_child(handle, from) {
+                open.push(child);
+                from = u16::from(byte) + 1;
+            }
+            self.nodes.remove(handle);
+        }
+        self.len -= count;
+        self.unlink(place, path);
+        count
     }
-    /// Keys that begin with `prefix`, in byte order, from the first that is not below `from`.
-    pub fn walk<'a>(&'a self, _prefix: &[u8], _from: &[u8]) -> Walk<'a> {
-        todo!()
-    }
-    /// The greatest key not above `key` among those that begin with `prefix`.
-    pub fn floor(&self, _prefix: &[u8], _key: &[u8]) -> Option<(Vec<u8>, Location)> {
-        todo!()
-    }
-    /// A key that begins with `prefix`, by descending through children that `choose(n)` (below n) picks.
-    pub fn sample(
-        &self,
-        _prefix: &[u8],
-        _choose: &mut dyn FnMut(usize) -> usize,
-    ) -> Option<(Vec<u8>, Location)> {
-        todo!()
-    }
-}
 
-/// An ordered walk that lends each key: no allocation per step.
-#[derive(Debug)]
-pub struct Walk<'a> {
-    _keydir: &'a KeyDir,
-}
+    /// From a node whose prefix was matched to what `rest` leads to. With nothing left that is the
+    /// node's own leaf.
+    fn step<'k>(&self, node: Handle, rest: &'k [u8]) -> (Place, Handle, &'k [u8]) {
+        match rest.split_first() {
+            None => (Place::Own(node), self.nodes.head(node).own, rest),
+            Some((byte, after)) => (Place::Child(node, *byte), self.nodes.child(node, *byte), after),
+        }
+    }
 
-impl Walk<'_> {
-    /// The next key and its location.
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Option<(&[u8], Location)> {
-        todo!()
+    fn at(&self, place: Place) -> Handle {
+        match place {
+            Place::Root => self.root,
+            Place::Own(node) => self.nodes.head(node).own,
+            Place::Child(node, byte) => self.nodes.child(node, byte),
+        }
+    }
+
+    fn put(&mut self, place: Place, handle: Handle) {
+        match place {
+            Place::Root => self.root = handle,
+            Place::Own(node) => self.nodes.head_mut(node).own = handle,
+            Place::Child(node, byte) => self.nodes.set_child(node, byte, handle),
+        }
+    }
+
+    /// Nodes for a path without branches: the first and the last of them.
+    fn path(&mut self, mut path: &[u8]) -> (Handle, Handle) {
+        let (mut top, mut above) = (Handle::NONE, None);
+        loop {
+            let (prefix, after) = path.split_at(path.len().min(PREFIX_LEN));
+            let node = self.nodes.insert(prefix);
+            match above {
+                None => top = node,
+                Some((above, byte)) => self.add_first_child(above, byte, node),
+            }
+            let Some((byte, after)) = after.split_first() else { return (top, node) };
+            above = Some((node, *byte));
+            path = after;
+        }
+    }
+
+    /// Adds a child to a node that has fewer than four, and so does not move.
+    fn add_first_child(&mut self, node: Handle, byte: u8, child: Handle) {
+        let same = self.nodes.add_child(node, byte, child);
+        debug_assert_eq!(same, node);
+    }
+
+    /// Hangs a leaf below the last node of a [`KeyDir::path`].
+    fn hang(&mut self, node: Handle, key: &[u8], location: Location) {
+        match key.split_first() {
+            None => {
+                let leaf = self.leaves.insert(b"", location);
+                self.nodes.head_mut(node).own = leaf;
+            }
+            Some((byte, suffix)) => {
+                let leaf = self.leaves.insert(suffix, location);
+                self.add_first_child(node, *byte, leaf);
+            }
+        }
+    }
+
+    /// Puts a node above the one at `place`, for the first `shared` bytes of its prefix.
+    fn split(&mut self, place: Place, node: Handle, shared: usize) {
+        let prefix = self.nodes.head(node).prefix().to_vec();
+        let above = self.nodes.insert(&prefix[..shared]);
+        self.nodes.head_mut(node).set_prefix(&prefix[shared + 1..]);
+        let above = self.nodes.add_child(above, prefix[shared], node);
+        self.put(place, above);
+    }
+
+    /// Forgets what was at `place`, and tidies the nodes on the way there, whose places are `path`.
+    fn unlink(&mut self, place: Place, mut path: Vec<Place>) {
+        match place {
+            Place::Root | Place::Own(_) => self.put(place, Handle::NONE),
+            Place::Child(node, byte) => {
+                let moved = self.nodes.remove_child(node, byte);
+                let above = path[path.len() - 1];
+                self.put(above, moved);
+            }
+        }
+        while let Some(place) = path.pop() {
+            let node = self.at(place);
+            let head = self.nodes.head(node);
+            let tidied = match (head.count, head.own.is_none()) {
+                (0, true) => Handle::NONE,
+                (0, false) => {
+                    let (own, prefix) = (head.own, head.prefix().to_vec());
+                    let location = self.leaves.remove(own);
+                    self.leaves.insert(&prefix, location)
+                }
+                (1, true) => match self.merge(node) {
+                    Some(merged) => merged,
+                    None => return,
+                },
+                _ => return,
+            };
+            if tidied.is_none()
+                && let Place::Child(above, byte) = place
+            {
+                self.nodes.remove(node);
+                let moved = self.nodes.remove_child(above, byte);
+                let above_place = path[path.len() - 1];
+                self.put(above_place, moved);
+                continue;
+            }
+            self.nodes.remove(node);
+            self.put(place, tidied);
+        }
+    }
+
+    /// What may stand in place of a node with a single child and no key of its own. The child's slot is
+    /// taken over; the node itself is left for the caller to free.
+    fn merge(&mut self, node: Handle) -> Option<Handle> {
+        let (byte, child) = self.nodes.next_child(node, 0).expect("it has a child");
+        let mut prefix = self.nodes.head(node).prefix().to_vec();
+        prefix.push(byte);
+        if child.is_leaf() {
+            let (_, suffix) = self.leaves.get(child);
+            prefix.extend_from_slice(suffix);
+            let location = self.leaves.remove(child);
+            return Some(self.leaves.insert(&prefix, location));
+        }
+        prefix.extend_from_slice(self.nodes.head(child).prefix());
+        if prefix.len() > PREFIX_LEN {
+            return None;
+        }
+        self.nodes.head_mut(child).set_prefix(&prefix);
+        Some(child)
     }
 }

@@ -1,0 +1,305 @@
+//! Running a request: find its row, check it, queue it or lock its keys, call the handler, commit.
+//!
+//! Replies go straight into the connection's output buffer. The executor never waits: what must reach the
+//! disk before the reply may be sent is returned as a position, and the connection waits for it.
+
+use super::{
+    Args, Command, CommandError, Context, Flags, KeyPositions, Queue, Random, table,
+};
+use crate::clock::Clock;
+use crate::session::Session;
+use crate::shared::Shared;
+use crate::stats::Tally;
+use bitmap_store::{Bytes, DATABASES, Db, MAX_KEY_BYTES, Position, Transaction, UnixMillis};
+use resp::Reply;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// A bulk reply of at least this many bytes is not copied into the output buffer.
+const LARGE_BULK_BYTES: usize = 64 << 10;
+
+/// Runs the requests of one connection.
+pub(crate) struct Executor {
+    pub session: Session,
+    server: Arc<Shared>,
+    random: Random,
+    clock: Clock,
+    tally: Tally,
+}
+
+/// What remains to be done after a request was run.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// The log must be durable up to here before the reply is sent.
+    pub position: Option<Position>,
+    /// The body of a bulk reply whose header ends the output buffer; `\r\n` follows it.
+    pub large: Option<Bytes>,
+}
+
+impl Executor {
+    pub(crate) fn new(session: Session, server: Arc<Shared>, seed: u64) -> Self {
+        Executor {
+            session,
+            server,
+            random: Random::from_seed(seed),
+            clock: Clock::start(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Reads the time; call it when input has arrived.
+    pub(crate) fn begin_batch(&mut self) {
+        self.clock = Clock::start();
+    }
+
+    /// Publishes what was counted; call it before waiting for input.
+    pub(crate) fn end_batch(&mut self, query_bytes: usize, output_bytes: usize) {
+        self.tally.flush(&self.server.stats);
+        let now = self.clock.now();
+        self.session.publish(now, query_bytes, output_bytes);
+    }
+
+    /// Runs `request` and appends its reply to `out`.
+    pub(crate) fn execute(&mut self, request: resp::Args<'_>, out: &mut Vec<u8>) -> Outcome {
+        if request.len() == 0 {
+            return Outcome::default();
+        }
+        let start = out.len();
+        self.session.reply_mode.begin_command();
+        let mut outcome = match table().resolve(request) {
+            Ok(command) => self.route(command, request, out),
+            Err(rejected) => {
+                if let Some(command) = rejected.by {
+                    self.server.stats.rejected(command.id);
+                }
+                self.session.queue.abort();
+                self.answer(Err(rejected.error), out)
+            }
+        };
+        if self.session.reply_mode.end_command() {
+            out.truncate(start);
+            outcome.large = None;
+        }
+        outcome
+    }
+
+    fn route(
+        &mut self,
+        command: &'static Command,
+        request: resp::Args<'_>,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        if let Err(error) = check_keys(command, request) {
+            self.server.stats.rejected(command.id);
+            self.session.queue.abort();
+            return self.answer(Err(error), out);
+        }
+        let flags = command.spec.flags;
+        if self.session.queue.is_open() {
+            if command.spec.name == "exec" {
+                return self.exec(command, out);
+            }
+            if !flags.has(Flags::MULTI_OK) {
+                let reply = self.enqueue(command, request);
+                return self.answer(reply, out);
+            }
+        }
+        self.session.last_command = command.id;
+        let whole = flags.has(Flags::EXCLUSIVE)
+            || (command.spec.keys.first == 0 && flags.has(Flags::READONLY));
+        let ran = if whole {
+            // It may take long; the tasks waiting behind this one move to another thread.
+            tokio::task::block_in_place(|| self.run(command, request))
+        } else {
+            self.run(command, request)
+        };
+        let nanos = self.clock.lap_nanos();
+        self.tally.count(&self.server.stats, command.id, nanos);
+        match ran {
+            Ok((reply, position)) => {
+                Outcome { position, ..self.answer(Ok(reply), out) }
+            }
+            Err(error) => {
+                self.server.stats.failed(command.id);
+                self.answer(Err(error), out)
+            }
+        }
+    }
+
+    /// Runs one command in a transaction of its own.
+    fn run(
+        &mut self,
+        command: &'static Command,
+        request: resp::Args<'_>,
+    ) -> Result<(Reply, Option<Position>), CommandError> {
+        let (db, now) = (self.session.db, self.clock.now());
+        let server = &*self.server;
+        let (session, random) = (&mut self.session, &mut self.random);
+        guarded(command, || {
+            let tx = begin(server, command, request, db, now);
+            let mut cx = Context { tx, db, now, session, server, random };
+            let reply = (command.spec.handler)(&mut cx, Args::after(request, command.words))?;
+            Ok((reply, cx.tx.commit()?))
+        })
+    }
+
+    fn enqueue(
+        &mut self,
+        command: &'static Command,
+        request: resp::Args<'_>,
+    ) -> Result<Reply, CommandError> {
+        let queue = &mut self.session.queue;
+        let refused = if command.spec.flags.has(Flags::NO_MULTI) {
+            "ERR Command not allowed inside a transaction"
+        } else if queue.bytes() > self.server.settings.query_buffer_bytes() {
+            "ERR the transaction is larger than client-query-buffer-limit"
+        } else {
+            queue.push(command, request);
+            return Ok(Reply::QUEUED);
+        };
+        queue.abort();
+        self.server.stats.rejected(command.id);
+        Err(CommandError::text(refused))
+    }
+
+    /// `EXEC`: runs what was queued in one transaction, which is one batch in the log.
+    fn exec(&mut self, exec: &'static Command, out: &mut Vec<u8>) -> Outcome {
+        let mut queue = std::mem::take(&mut self.session.queue);
+        self.session.last_command = exec.id;
+        let start = out.len();
+        let ran = self.run_queue(exec, &queue, out);
+        queue.close();
+        self.session.queue = queue;
+        self.session.unwatch();
+        let nanos = self.clock.lap_nanos();
+        self.tally.count(&self.server.stats, exec.id, nanos);
+        match ran {
+            Ok(position) => Outcome { position, large: None },
+            Err(error) => {
+                out.truncate(start);
+                self.server.stats.failed(exec.id);
+                self.answer(Err(error), out)
+            }
+        }
+    }
+
+    fn run_queue(
+        &mut self,
+        exec: &'static Command,
+        queue: &Queue,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Position>, CommandError> {
+        if queue.is_aborted() {
+            return Err(CommandError::text(
+                "EXECABORT Transaction discarded because of previous errors.",
+            ));
+        }
+        let (db, now) = (self.session.db, self.clock.now());
+        let server = &*self.server;
+        let (session, random) = (&mut self.session, &mut self.random);
+        let (clock, tally) = (&mut self.clock, &mut self.tally);
+        guarded(exec, || {
+            let watched = session.take_watched();
+            // The watched keys are locked too: else two transactions that each watch what the other
+            // writes could both succeed.
+            let mut tx = if queue.needs_everything() {
+                server.keyspace.begin_exclusive(now)
+            } else {
+                let watched = watched.iter().map(|watched| (watched.db, &*watched.key));
+                server.keyspace.begin(watched.chain(queue.keys(db)), now)
+            };
+            for watched in &watched {
+                if watched.has_changed(&mut tx)? {
+                    Reply::NullArray.encode(session.protocol, out);
+                    return Ok(None);
+                }
+            }
+            write_header(b'*', queue.len(), out);
+            let mut cx = Context { tx, db, now, session, server, random };
+            for (command, request) in queue.iter() {
+                cx.db = cx.session.db;
+                match (command.spec.handler)(&mut cx, Args::after(request, command.words)) {
+                    Ok(reply) => reply.encode(cx.session.protocol, out),
+                    Err(error) => {
+                        server.stats.failed(command.id);
+                        server.stats.error(error.code());
+                        Reply::Error(error.0).encode(cx.session.protocol, out);
+                    }
+                }
+                tally.count(&server.stats, command.id, clock.lap_nanos());
+            }
+            Ok(cx.tx.commit()?)
+        })
+    }
+
+    /// Appends a reply; the body of a large one is left to the caller.
+    fn answer(&mut self, reply: Result<Reply, CommandError>, out: &mut Vec<u8>) -> Outcome {
+        match reply {
+            Ok(Reply::Bulk(body)) if body.len() >= LARGE_BULK_BYTES => {
+                write_header(b'$', body.len(), out);
+                Outcome { position: None, large: Some(body) }
+            }
+            Ok(reply) => {
+                reply.encode(self.session.protocol, out);
+                Outcome::default()
+            }
+            Err(error) => {
+                self.server.stats.error(error.code());
+                Reply::Error(error.0).encode(self.session.protocol, out);
+                Outcome::default()
+            }
+        }
+    }
+}
+
+/// The line that begins an array or a bulk string.
+fn write_header(kind: u8, len: usize, out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend_from_slice(len.to_string().as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Locks the keys of a command.
+fn begin<'s>(
+    server: &'s Shared,
+    command: &Command,
+    request: resp::Args<'_>,
+    db: Db,
+    now: UnixMillis,
+) -> Transaction<'s> {
+    let flags = command.spec.flags;
+    if flags.has(Flags::EXCLUSIVE) {
+        return server.keyspace.begin_exclusive(now);
+    }
+    let keys = KeyPositions::of(command.spec.keys, request.len()).filter_map(|i| request.get(i));
+    if flags.has(Flags::OTHER_DB) {
+        let everywhere = keys.flat_map(|key| (0..DATABASES).map(move |db| (Db(db), key)));
+        return server.keyspace.begin(everywhere, now);
+    }
+    server.keyspace.begin(keys.map(|key| (db, key)), now)
+}
+
+fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
+    let mut keys = KeyPositions::of(command.spec.keys, request.len());
+    if keys.any(|i| request.get(i).is_some_and(|key| key.len() > MAX_KEY_BYTES)) {
+        return Err(CommandError::KEY_TOO_LONG);
+    }
+    Ok(())
+}
+
+/// Runs `work`; a panic in it becomes the answer to this command, and nothing of it is applied, since
+/// its transaction is dropped while unwinding.
+fn guarded<T>(
+    command: &Command,
+    work: impl FnOnce() -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        tracing::error!(command = command.full_name, panic = what, "a command panicked");
+        Err(CommandError::new(format!("ERR internal error: {what}")))
+    })
+}

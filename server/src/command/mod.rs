@@ -1,0 +1,25 @@
+//! What a command is: its row in the table, its arguments, its errors, and how it is run.
+//!
+//! A family of commands (`commands/`) lists rows and gives each a handler; everything that speaks about
+//! commands (dispatch, `COMMAND`, transactions, statistics, the generated page of commands) reads the one
+//! table built from those rows.
+
+mod args;
+mod context;
+mod dispatch;
+mod document;
+mod error;
+mod keys;
+mod spec;
+mod table;
+mod transaction;
+
+pub(crate) use args::Args;
+pub(crate) use context::{Context, Random};
+pub(crate) use dispatch::{Executor, Outcome};
+pub(crate) use document::{Category, markdown};
+pub(crate) use error::CommandError;
+pub(crate) use keys::KeyPositions;
+pub(crate) use spec::{CommandSpec, Flags, Group, Handler, Keys};
+pub(crate) use table::{Command, CommandId, table};
+pub(crate) use transaction::Queue;

@@ -1,0 +1,212 @@
+//! A row of the command table: name, arity, flags, where its keys are, documentation, handler.
+//!
+//! The values are those that `COMMAND INFO` of Redis 7 prints, so that clients which read them find
+//! what they expect; a few flags of our own say how a command must be run.
+
+use super::{Args, CommandError, Context};
+use resp::Reply;
+
+/// Runs a command whose arity was checked and whose keys are locked. The arguments come without the
+/// command's name, and without the subcommand's.
+///
+/// A handler does all of its work or none: one that fails leaves the keyspace as it found it, since the
+/// commands before and after it in a transaction are kept.
+pub(crate) type Handler = fn(&mut Context<'_>, Args<'_>) -> Result<Reply, CommandError>;
+
+/// A command, or a subcommand of a container such as `CLIENT`.
+#[derive(Clone, Copy)]
+pub(crate) struct CommandSpec {
+    /// In lower case; a subcommand's own word only (`"setname"`).
+    pub name: &'static str,
+    /// Number of arguments, the names included; negative: at least so many.
+    pub arity: i16,
+    pub flags: Flags,
+    pub keys: Keys,
+    pub group: Group,
+    /// The version of Redis that introduced it, or ours.
+    pub since: &'static str,
+    pub complexity: &'static str,
+    pub summary: &'static str,
+    pub handler: Handler,
+    pub subcommands: &'static [CommandSpec],
+}
+
+impl CommandSpec {
+    pub(crate) const fn new(
+        name: &'static str,
+        arity: i16,
+        flags: Flags,
+        keys: Keys,
+        handler: Handler,
+    ) -> Self {
+        CommandSpec {
+            name,
+            arity,
+            flags,
+            keys,
+            group: Group::Generic,
+            since: "1.0.0",
+            complexity: "O(1)",
+            summary: "",
+            handler,
+            subcommands: &[],
+        }
+    }
+
+    /// Adds what the documentation says.
+    pub(crate) const fn doc(
+        self,
+        group: Group,
+        since: &'static str,
+        complexity: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        CommandSpec { group, since, complexity, summary, ..self }
+    }
+
+    /// Makes it a container: its second argument chooses one of these.
+    pub(crate) const fn subcommands(self, subcommands: &'static [CommandSpec]) -> Self {
+        CommandSpec { subcommands, ..self }
+    }
+
+    /// Whether a request of `len` arguments, the name included, has as many as the command takes.
+    pub(crate) fn accepts(&self, len: usize) -> bool {
+        let wanted = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { len >= wanted } else { len == wanted }
+    }
+}
+
+/// Properties of a command, combined by [`Flags::or`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flags(u32);
+
+#[allow(dead_code)] // the vocabulary of Redis, whether or not a command of ours uses each word
+impl Flags {
+    pub(crate) const NONE: Flags = Flags(0);
+    pub(crate) const WRITE: Flags = Flags(1);
+    pub(crate) const READONLY: Flags = Flags(1 << 1);
+    pub(crate) const DENYOOM: Flags = Flags(1 << 2);
+    pub(crate) const ADMIN: Flags = Flags(1 << 3);
+    pub(crate) const NOSCRIPT: Flags = Flags(1 << 4);
+    pub(crate) const BLOCKING: Flags = Flags(1 << 5);
+    pub(crate) const LOADING: Flags = Flags(1 << 6);
+    pub(crate) const STALE: Flags = Flags(1 << 7);
+    pub(crate) const SKIP_MONITOR: Flags = Flags(1 << 8);
+    pub(crate) const SKIP_SLOWLOG: Flags = Flags(1 << 9);
+    pub(crate) const FAST: Flags = Flags(1 << 10);
+    pub(crate) const NO_AUTH: Flags = Flags(1 << 11);
+    pub(crate) const NO_ASYNC_LOADING: Flags = Flags(1 << 12);
+    pub(crate) const ALLOW_BUSY: Flags = Flags(1 << 13);
+    pub(crate) const NO_MULTI: Flags = Flags(1 << 14);
+    pub(crate) const MOVABLE_KEYS: Flags = Flags(1 << 15);
+
+    /// Ours: runs even inside `MULTI` instead of being queued (EXEC, DISCARD, WATCH …).
+    pub(crate) const MULTI_OK: Flags = Flags(1 << 24);
+    /// Ours: needs the whole keyspace to itself (FLUSHALL).
+    pub(crate) const EXCLUSIVE: Flags = Flags(1 << 25);
+    /// Ours: may touch its keys in another database than the session's (COPY, MOVE); they are locked
+    /// in all of them.
+    pub(crate) const OTHER_DB: Flags = Flags(1 << 26);
+    /// Ours: belongs to Redis' ACL category of dangerous commands.
+    pub(crate) const DANGEROUS: Flags = Flags(1 << 28);
+    /// Ours: belongs to Redis' ACL category of commands about keys of any type.
+    pub(crate) const KEYSPACE: Flags = Flags(1 << 29);
+
+    /// The flags of both.
+    pub(crate) const fn or(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    /// Whether it has all flags of `other`.
+    pub(crate) const fn has(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The names as `COMMAND INFO` prints them, in its order; ours are not among them.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        const NAMES: [(Flags, &str); 16] = [
+            (Flags::WRITE, "write"),
+            (Flags::READONLY, "readonly"),
+            (Flags::DENYOOM, "denyoom"),
+            (Flags::ADMIN, "admin"),
+            (Flags::NOSCRIPT, "noscript"),
+            (Flags::BLOCKING, "blocking"),
+            (Flags::LOADING, "loading"),
+            (Flags::STALE, "stale"),
+            (Flags::SKIP_MONITOR, "skip_monitor"),
+            (Flags::SKIP_SLOWLOG, "skip_slowlog"),
+            (Flags::FAST, "fast"),
+            (Flags::NO_AUTH, "no_auth"),
+            (Flags::NO_ASYNC_LOADING, "no_async_loading"),
+            (Flags::NO_MULTI, "no_multi"),
+            (Flags::MOVABLE_KEYS, "movablekeys"),
+            (Flags::ALLOW_BUSY, "allow_busy"),
+        ];
+        NAMES.into_iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| name)
+    }
+}
+
+impl std::ops::BitOr for Flags {
+    type Output = Flags;
+    fn bitor(self, other: Flags) -> Flags {
+        self.or(other)
+    }
+}
+
+/// Where a command's keys are among its arguments; position 0 is the command's name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Keys {
+    /// 0: there are none.
+    pub first: i16,
+    /// Negative: counted from the end, -1 being the last argument.
+    pub last: i16,
+    pub step: i16,
+}
+
+impl Keys {
+    pub(crate) const fn none() -> Self {
+        Keys { first: 0, last: 0, step: 0 }
+    }
+
+    pub(crate) const fn first() -> Self {
+        Keys { first: 1, last: 1, step: 1 }
+    }
+
+    pub(crate) const fn range(first: i16, last: i16, step: i16) -> Self {
+        Keys { first, last, step }
+    }
+}
+
+/// The chapter of the documentation that a command belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Group {
+    Generic,
+    String,
+    Bitmap,
+    Transactions,
+    Connection,
+    Server,
+}
+
+impl Group {
+    pub(crate) const ALL: [Group; 6] = [
+        Group::Generic,
+        Group::String,
+        Group::Bitmap,
+        Group::Transactions,
+        Group::Connection,
+        Group::Server,
+    ];
+
+    /// As `COMMAND DOCS` prints it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Group::Generic => "generic",
+            Group::String => "string",
+            Group::Bitmap => "bitmap",
+            Group::Transactions => "transactions",
+            Group::Connection => "connection",
+            Group::Server => "server",
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Keys of any type: deleting, finding, naming, moving between databases. Their expiry is in `expire`.
+
+use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
+use bitmap_store::{DATABASES, Db, Glob, Kind};
+use resp::Reply;
+
+const READ: Flags = Flags::READONLY.or(Flags::KEYSPACE);
+const WRITE: Flags = Flags::WRITE.or(Flags::KEYSPACE);
+const SEARCH: Flags = READ.or(Flags::KEYSPACE_WIDE);
+
+pub(super) const COMMANDS: &[CommandSpec] = &[
+    CommandSpec::new("del", -2, WRITE, Keys::range(1, -1, 1), del).doc(
+        Group::Generic,
+        "1.0.0",
+        "O(N) where N is the number of keys that will be removed. When a key to remove holds a value \
+         other than a string, the individual complexity for this key is O(M) where M is the number of \
+         elements in the list, set, sorted set or hash. Removing a single key that holds a string \
+         value is O(1).",
+        "Delete a key",
+    ),
+    CommandSpec::new("unlink", -2, WRITE.or(Flags::FAST), Keys::range(1, -1, 1), del).doc(
+        Group::Generic,
+        "4.0.0",
+        "O(1) for each key removed regardless of its size. Then the command does O(N) work in a \
+         different thread in order to reclaim memory, where N is the number of allocations the \
+         deleted objects where composed of.",
+        "Delete a key asynchronously in another thread. Otherwise it is just as DEL, but non blocking.",
+    ),
+    CommandSpec::new("exists", -2, READ.or(Flags::FAST), Keys::range(1, -1, 1), exists).doc(
+        Group::Generic,
+        "1.0.0",
+        "O(N) where N is the number of keys to check.",
+        "Determine if a key exists",
+    ),
+    CommandSpec::new("touch", -2, READ.or(Flags::FAST), Keys::range(1, -1, 1), exists).doc(
+        Group::Generic,
+        "3.2.1",
+        "O(N) where N is the number of keys that will be touched.",
+        "Alters the last access time of a key(s). Returns the number of existing keys specified.",
+    ),
+    CommandSpec::new("type", 2, READ.or(Flags::FAST), Keys::first(), kind).doc(
+        Group::Generic,
+        "1.0.0",
+        "O(1)",
+        "Determine the type stored at key",
+    ),
+    CommandSpec::new("keys", 2, SEARCH.or(Flags::DANGEROUS), Keys::none(), keys).doc(
+        Group::Generic,
+        "1.0.0",
+        "O(N) with N being the number of keys in the database, under the assumption that the key names \
+         in the database and the given pattern have limited length.",
+        "Find all keys matching the given pattern",
+    ),
+    CommandSpec::new("scan", -2, SEARCH, Keys::none(), scan).doc(
+        Group::Generic,
+        "2.8.0",
+        "O(1) for every call. O(N) for a complete iteration, including enough command calls for the \
+         cursor to return back to 0. N is the number of elements inside the collection.",
+        "Incrementally iterate the keys space",
+    ),
+    CommandSpec::new("randomkey", 1, SEARCH, Keys::none(), random_key).doc(
+        Group::Generic,
+        "1.0.0",
+        "O(1)",
+        "Return a random key from the keyspace",
+    ),
+    CommandSpec::new("rename", 3, WRITE, Keys::range(1, 2, 1), rename).doc(
+        Group::Generic,
+        "1.0.0",
+        "O(1)",
+        "Rename a key",
+    ),
+    CommandSpec::new("renamenx", 3, WRITE.or(Flags::FAST), Keys::range(1, 2, 1), rename_nx).doc(
+        Group::Generic,
+        "1.0.0",
+        "O(1)",
+        "Rename a key, only if the new key does not exist",
+    ),
+    CommandSpec::new(
+        "copy",
+        -3,
+        WRITE.or(Flags::DENYOOM).or(Flags::OTHER_DB),
+        Keys::range(1, 2, 1),
+        copy,
+    )
+    .doc(
+        Group::Generic,
+        "6.2.0",
+        "O(N) worst case for collections, where N is the number of nested items. O(1) for string values.",
+        "Copy a key",
+    ),
+    CommandSpec::new(
+        "move",
+        3,
+        WRITE.or(Flags::FAST).or(Flags::OTHER_DB),
+        Keys::first(),
+        move_to_db,
+    )
+    .doc(Group::Generic, "1.0.0", "O(1)", "Move a key to another database"),
+];
+
+/// `DEL key [key ...]`, `UNLINK`: replies with the number of keys that were there.
+fn del(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
+    let mut deleted = 0;
+    for key in args.rest() {
+        deleted += i64::from(cx.tx.delete(cx.db, key)?);
+    }
+    Ok(Reply::Int(deleted))
+}
+
+/// `EXISTS key [key ...]`, `TOUCH`: replies with the number of keys that are there, one named twice
+/// counting twice.
+fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
+    let mut found = 0;
+    for key in args.rest() {
+        found += i64::from(cx.tx.exists(cx.db, key)?);
+    }
+    Ok(Reply::Int(found))
+}
+
+/// `TYPE key`
+fn kind(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    let key = args.key()?;
+    let kind = cx.tx.kind(cx.db, key)?;
+    Ok(Reply::Status(kind.map_or("none", Kind::text).into()))
+}
+
+/// `KEYS pattern`
+fn keys(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    let glob = Glob::new(args.next()?);
+    Ok(names(cx.server.keyspace.keys(cx.db, &glob, cx.now)?))
+}
+
+/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
+fn scan(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    let cursor = parse_cursor(args.next()?)
+        .ok_or(CommandError::text("ERR invalid cursor"))?;
+    let mut glob = None;
+    let mut count = 10;
+    let mut kind_name = None;
+    while !args.is_empty() {
+        if args.len() < 2 {
+            return Err(CommandError::SYNTAX);
+        } else if args.keyword("COUNT") {
+            let wanted = args.int()?;
+            if wanted < 1 {
+                return Err(CommandError::SYNTAX);
+            }
+            count = usize::try_from(wanted).unwrap_or(usize::MAX);
+        } else if args.keyword("MATCH") {
+            glob = Some(Glob::new(args.next()?));
+        } else if args.keyword("TYPE") {
+            kind_name = Some(args.next()?);
+        } else {
+            return Err(CommandError::SYNTAX);
+        }
+    }
+    let kind = kind_name.map(parse_kind);
+    let (next, mut found) = cx.server.keyspace.scan(
+        cx.db,
+        cursor,
+        count,
+        glob.as_ref(),
+        kind.flatten(),
+        cx.now,
+    )?;
+    // No key is of a type that does not exist; the scan goes its way all the same, as in Redis 7.0.
+    if kind == Some(None) {
+        found.clear();
+    }
+    Ok(Reply::Array(vec![Reply::bulk(next.to_string()), names(found)]))
+}
+
+/// `RANDOMKEY`
+fn random_key(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    let random = &mut *cx.random;
+    let chosen = cx.server.keyspace.random_key(cx.db, &mut |bound| random.below(bound), cx.now)?;
+    Ok(chosen.map_or(Reply::Null, Reply::bulk))
+}
+
+/// `RENAME key newkey`
+fn rename(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    let (from, to) = (args.key()?, args.key()?);
+    cx.tx.rename(cx.db, from, to)?;
+    Ok(Reply::OK)
+}
+
+/// `RENAMENX key newkey`: replies 0 if the new name is taken, be it by the key itself.
+fn rename_nx(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    let (from, to) = (args.key()?, args.key()?);
+    if !cx.tx.exists(cx.db, from)? {
+        return Err(CommandError::NO_SUCH_KEY);
+    }
+    if cx.tx.exists(cx.db, to)? {
+        return Ok(Reply::Int(0));
+    }
+    cx.tx.rename(cx.db, from, to)?;
+    Ok(Reply::Int(1))
+}
+
+/// `COPY source destination [DB destination-db] [REPLACE]`
+fn copy(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    let (from, to) = (args.key()?, args.key()?);
+    let (mut db, mut replace) = (cx.db, false);
+    while !args.is_empty() {
+        if args.keyword("REPLACE") {
+            replace = true;
+        } else if args.len() >= 2 && args.keyword("DB") {
+            db = parse_db(&mut args)?;
+        } else {
+            return Err(CommandError::SYNTAX);
+        }
+    }
+    if (cx.db, from) == (db, to) {
+        return Err(CommandError::SAME_OBJECT);
+    }
+    Ok(Reply::from(cx.tx.copy((cx.db, from), (db, to), replace)?))
+}
+
+/// `MOVE key db`: replies 0 if the key is missing here or taken there.
+fn move_to_db(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    let (key, to) = (args.key()?, parse_db(&mut args)?);
+    if to == cx.db {
+        return Err(CommandError::SAME_OBJECT);
+    }
+    Ok(Reply::from(cx.tx.move_to(cx.db, key, to)?))
+}
+
+fn names(keys: Vec<Vec<u8>>) -> Reply {
+    Reply::Array(keys.into_iter().map(Reply::bulk).collect())
+}
+
+/// The number of a database; Redis tells one that is no C `int` from one that merely does not exist.
+fn parse_db(args: &mut Args<'_>) -> Result<Db, CommandError> {
+    let number = i32::try_from(args.int()?).map_err(|_| {
+        CommandError::text(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        )
+    })?;
+    match u8::try_from(number) {
+        Ok(number) if number < DATABASES => Ok(Db(number)),
+        _ => Err(CommandError::DB_INDEX),
+    }
+}
+
+/// The type of this name, whatever its case.
+fn parse_kind(name: &[u8]) -> Option<Kind> {
+    [Kind::String].into_iter().find(|kind| kind.text().as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// A cursor as C's `strtoul` reads it, which is what Redis does: leading zeros, a sign and nothing at
+/// all are fine, blanks and what exceeds 64 bits are not.
+fn parse_cursor(text: &[u8]) -> Option<u64> {
+    let (negative, digits) = match text {
+        [] => return Some(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let value = digits.iter().try_fold(0_u64, |value, &digit| {
+        let digit = char::from(digit).to_digit(10)?;
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })?;
+    Some(if negative { value.wrapping_neg() } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_read_as_strtoul_reads_them() {
+        for (text, cursor) in [
+            ("0", Some(0)),
+            ("", Some(0)),
+            ("17", Some(17)),
+            ("007", Some(7)),
+            ("+5", Some(5)),
+            ("-1", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            (" 1", None),
+            ("1 ", None),
+            ("x", None),
+            ("-", None),
+            ("+", None),
+        ] {
+            assert_eq!(parse_cursor(text.as_bytes()), cursor, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_types_are_known_whatever_their_case() {
+        assert_eq!(parse_kind(b"STRing"), Some(Kind::String));
+        assert_eq!(parse_kind(b"nonsense"), None);
+    }
+}

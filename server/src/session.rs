@@ -1,0 +1,159 @@
+//! The state of one connection that its commands see and change.
+
+use crate::clients::Client;
+use crate::command::{CommandId, Queue};
+use bitmap_store::{Db, Error, Transaction, UnixMillis, Watch};
+use resp::Protocol;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// One connection's protocol, database, transaction and wishes.
+pub(crate) struct Session {
+    /// What other connections may see of it.
+    pub client: Arc<Client>,
+    pub protocol: Protocol,
+    pub db: Db,
+    pub queue: Queue,
+    pub reply_mode: ReplyMode,
+    pub last_command: CommandId,
+    /// Close the connection once the replies so far are written.
+    pub close: bool,
+    /// Wait so long before the reply is sent (`DEBUG SLEEP`).
+    pub delay: Option<Duration>,
+    watched: Vec<Watched>,
+    touched: Arc<AtomicBool>,
+}
+
+/// A key under `WATCH`.
+pub(crate) struct Watched {
+    pub db: Db,
+    pub key: Box<[u8]>,
+    existed: bool,
+    touched: Arc<AtomicBool>,
+    /// Unregisters when dropped.
+    _registration: Watch,
+}
+
+impl Watched {
+    /// Whether the key was changed, deleted, or has expired since it was watched. `tx` holds the key.
+    pub(crate) fn has_changed(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
+        if self.touched.load(Ordering::Acquire) {
+            return Ok(true);
+        }
+        // Expiry is noticed by looking: nobody need have touched the key.
+        Ok(self.existed && !tx.exists(self.db, &self.key)?)
+    }
+}
+
+impl Session {
+    pub(crate) fn new(client: Arc<Client>) -> Self {
+        Session {
+            client,
+            protocol: Protocol::default(),
+            db: Db::default(),
+            queue: Queue::default(),
+            reply_mode: ReplyMode::On,
+            last_command: CommandId(0),
+            close: false,
+            delay: None,
+            watched: Vec::new(),
+            touched: Arc::default(),
+        }
+    }
+
+    /// Adds a registered watch; `existed` says whether the key was there.
+    pub(crate) fn watch(&mut self, db: Db, key: &[u8], existed: bool, registration: Watch) {
+        self.watched.push(Watched {
+            db,
+            key: key.into(),
+            existed,
+            touched: Arc::clone(&self.touched),
+            _registration: registration,
+        });
+    }
+
+    pub(crate) fn is_watching(&self, db: Db, key: &[u8]) -> bool {
+        self.watched.iter().any(|watched| watched.db == db && *watched.key == *key)
+    }
+
+    /// The flag that a change of a watched key sets.
+    pub(crate) fn touched_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.touched)
+    }
+
+    pub(crate) fn watch_count(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// The watched keys, to be checked once they are locked.
+    pub(crate) fn take_watched(&mut self) -> Vec<Watched> {
+        std::mem::take(&mut self.watched)
+    }
+
+    /// Forgets all watched keys, and that any was touched.
+    pub(crate) fn unwatch(&mut self) {
+        self.watched.clear();
+        // A flag that was set, or that a registration still holds, is left to whoever holds it.
+        if self.touched.load(Ordering::Relaxed) {
+            self.touched = Arc::default();
+        }
+    }
+
+    /// `RESET`: as a new connection.
+    pub(crate) fn reset(&mut self) {
+        self.queue.close();
+        self.unwatch();
+        self.protocol = Protocol::default();
+        self.db = Db::default();
+        self.reply_mode = ReplyMode::On;
+        self.client.reset();
+    }
+
+    /// Tells the registry of clients how this connection stands.
+    pub(crate) fn publish(&self, now: UnixMillis, query_bytes: usize, output_bytes: usize) {
+        let view = &self.client.view;
+        view.active_at.store(now.0, Ordering::Relaxed);
+        view.command.store(u32::from(self.last_command.0), Ordering::Relaxed);
+        view.db.store(u32::from(self.db.0), Ordering::Relaxed);
+        let resp = if self.protocol == Protocol::Resp3 { 3 } else { 2 };
+        view.resp.store(resp, Ordering::Relaxed);
+        let multi = if self.queue.is_open() { self.queue.len() as i64 } else { -1 };
+        view.multi.store(multi, Ordering::Relaxed);
+        view.multi_bytes.store(self.queue.bytes(), Ordering::Relaxed);
+        view.watched.store(self.watched.len(), Ordering::Relaxed);
+        view.query_bytes.store(query_bytes, Ordering::Relaxed);
+        view.output_bytes.store(output_bytes, Ordering::Relaxed);
+    }
+}
+
+/// Which replies the client wants (`CLIENT REPLY`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyMode {
+    On,
+    Off,
+    /// `CLIENT REPLY SKIP` was just run: neither it nor the next command is answered.
+    SkipNext,
+    /// This command is not answered.
+    Skipping,
+}
+
+impl ReplyMode {
+    pub(crate) fn begin_command(&mut self) {
+        if *self == ReplyMode::SkipNext {
+            *self = ReplyMode::Skipping;
+        }
+    }
+
+    /// Whether the reply of the command that ends is to be dropped.
+    pub(crate) fn end_command(&mut self) -> bool {
+        match *self {
+            ReplyMode::On => false,
+            ReplyMode::Off | ReplyMode::SkipNext => true,
+            ReplyMode::Skipping => {
+                *self = ReplyMode::On;
+                true
+            }
+        }
+    }
+}

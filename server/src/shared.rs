@@ -1,0 +1,60 @@
+//! What all connections of a server share.
+
+use crate::clients::Clients;
+use crate::config::Settings;
+use crate::stats::Stats;
+use bitmap_store::{Keyspace, UnixMillis};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+use tokio::sync::Notify;
+
+/// The server as a command sees it.
+pub(crate) struct Shared {
+    pub keyspace: Keyspace,
+    pub settings: Settings,
+    pub stats: Stats,
+    pub clients: Clients,
+    pub shutdown: Shutdown,
+    /// Where it listens.
+    pub addrs: Vec<SocketAddr>,
+    pub unixsocket: Option<PathBuf>,
+    pub started: Instant,
+    pub started_at: UnixMillis,
+    /// 40 hexadecimal digits that no other run has.
+    pub run_id: String,
+    /// When `SAVE` or `BGSAVE` last synced, in seconds since 1970.
+    pub last_save: AtomicU64,
+    /// Whether due keys are deleted in the background (`DEBUG SET-ACTIVE-EXPIRE`).
+    pub active_expiry: AtomicBool,
+}
+
+/// The wish to stop, from a signal, a command or the owner of the server.
+#[derive(Default)]
+pub(crate) struct Shutdown {
+    asked: AtomicBool,
+    notify: Notify,
+}
+
+impl Shutdown {
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.notify.notify_waiters();
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// Returns once it was asked for.
+    pub(crate) async fn asked(&self) {
+        let notified = self.notify.notified();
+        let mut notified = std::pin::pin!(notified);
+        // Registered before looking, so that no wish falls in between.
+        notified.as_mut().enable();
+        if !self.is_asked() {
+            notified.await;
+        }
+    }
+}
