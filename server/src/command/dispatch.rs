@@ -105,9 +105,7 @@ impl Executor {
             }
         }
         self.session.last_command = command.id;
-        let whole = flags.has(Flags::EXCLUSIVE)
-            || (command.spec.keys.first == 0 && flags.has(Flags::READONLY));
-        let ran = if whole {
+        let ran = if flags.has(Flags::EXCLUSIVE) || flags.has(Flags::KEYSPACE_WIDE) {
             // It may take long; the tasks waiting behind this one move to another thread.
             tokio::task::block_in_place(|| self.run(command, request))
         } else {

@@ -107,6 +107,8 @@ impl Flags {
     /// Ours: may touch its keys in another database than the session's (COPY, MOVE); they are locked
     /// in all of them.
     pub(crate) const OTHER_DB: Flags = Flags(1 << 26);
+    /// Ours: reads the keyspace outside of its transaction (KEYS, SCAN), and may take long.
+    pub(crate) const KEYSPACE_WIDE: Flags = Flags(1 << 27);
     /// Ours: belongs to Redis' ACL category of dangerous commands.
     pub(crate) const DANGEROUS: Flags = Flags(1 << 28);
     /// Ours: belongs to Redis' ACL category of commands about keys of any type.

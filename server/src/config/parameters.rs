@@ -1,0 +1,203 @@
+//! The parameters of `CONFIG GET` and `CONFIG SET`, under the names that Redis gives them.
+
+use super::{durability_name, parse_size};
+use crate::logging;
+use crate::shared::Shared;
+use bitmap_store::Durability;
+
+/// One parameter.
+pub(crate) struct Parameter {
+    pub name: &'static str,
+    pub get: fn(&Shared) -> String,
+    pub set: Set,
+}
+
+/// How a parameter may be changed; the errors are Redis' words.
+pub(crate) enum Set {
+    /// Not while the server runs.
+    Immutable,
+    /// It has the one value that is true of this server; setting it to that changes nothing.
+    Fixed,
+    Live(fn(&Shared, &str) -> Result<(), String>),
+}
+
+use Set::{Fixed, Immutable, Live};
+
+/// All parameters, by name.
+pub(crate) const PARAMETERS: &[Parameter] = &[
+    fixed("activedefrag", |_| "no".into()),
+    fixed("appendfilename", |_| String::new()),
+    live("appendfsync", |s| durability_name(s.settings.sync()).into(), set_sync),
+    fixed("appendonly", |_| "yes".into()),
+    immutable("bind", |s| {
+        s.addrs.iter().map(|addr| addr.ip().to_string()).collect::<Vec<_>>().join(" ")
+    }),
+    live("cache-size", |s| s.settings.cache_bytes().to_string(), set_cache),
+    live(
+        "client-output-buffer-limit",
+        |s| format!("normal {} 0 0 slave 0 0 0 pubsub 0 0 0", s.settings.output_buffer_bytes()),
+        set_output_buffer,
+    ),
+    live(
+        "client-query-buffer-limit",
+        |s| s.settings.query_buffer_bytes().to_string(),
+        |s, value| {
+            let bytes = memory(value, 1 << 20)?;
+            s.settings.set_query_buffer_bytes(bytes);
+            Ok(())
+        },
+    ),
+    immutable("cluster-enabled", |_| "no".into()),
+    immutable("databases", |_| bitmap_store::DATABASES.to_string()),
+    immutable("dbfilename", |_| String::new()),
+    fixed("dir", |s| s.settings.dir.display().to_string()),
+    fixed("hash-max-listpack-entries", |_| "128".into()),
+    fixed("hz", |_| "10".into()),
+    immutable("io-threads", |_| worker_threads().to_string()),
+    fixed("latency-monitor-threshold", |_| "0".into()),
+    fixed("lazyfree-lazy-user-del", |_| "no".into()),
+    live("loglevel", |s| logging::redis_name(&s.settings.log_level()).into(), set_log_level),
+    live("maxclients", |s| s.settings.maxclients().to_string(), set_maxclients),
+    fixed("maxmemory", |_| "0".into()),
+    fixed("maxmemory-policy", |_| "noeviction".into()),
+    fixed("min-replicas-to-write", |_| "0".into()),
+    fixed("notify-keyspace-events", |_| String::new()),
+    immutable("port", |s| s.addrs.first().map_or(0, std::net::SocketAddr::port).to_string()),
+    fixed("proto-max-bulk-len", |_| bitmap_store::MAX_VALUE_BYTES.to_string()),
+    fixed("protected-mode", |_| "no".into()),
+    fixed("repl-backlog-size", |_| "0".into()),
+    fixed("replica-read-only", |_| "yes".into()),
+    fixed("requirepass", |_| String::new()),
+    fixed("save", |_| String::new()),
+    fixed("slave-read-only", |_| "yes".into()),
+    fixed("slowlog-log-slower-than", |_| "-1".into()),
+    fixed("slowlog-max-len", |_| "0".into()),
+    fixed("tcp-keepalive", |_| "7200".into()),
+    live(
+        "timeout",
+        |s| s.settings.timeout_seconds().to_string(),
+        |s, value| {
+            let seconds = value.parse::<u32>().map_err(|_| {
+                number_or_range(value, "argument must be between 0 and 2147483647 inclusive")
+            })?;
+            s.settings.set_timeout_seconds(u64::from(seconds));
+            Ok(())
+        },
+    ),
+    immutable("unixsocket", |s| {
+        s.unixsocket.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+    }),
+];
+
+const fn fixed(name: &'static str, get: fn(&Shared) -> String) -> Parameter {
+    Parameter { name, get, set: Fixed }
+}
+
+const fn immutable(name: &'static str, get: fn(&Shared) -> String) -> Parameter {
+    Parameter { name, get, set: Immutable }
+}
+
+const fn live(
+    name: &'static str,
+    get: fn(&Shared) -> String,
+    set: fn(&Shared, &str) -> Result<(), String>,
+) -> Parameter {
+    Parameter { name, get, set: Live(set) }
+}
+
+impl Parameter {
+    pub(crate) fn find(name: &[u8]) -> Option<&'static Parameter> {
+        PARAMETERS.iter().find(|parameter| name.eq_ignore_ascii_case(parameter.name.as_bytes()))
+    }
+
+    /// Changes the parameter; the error is the end of what Redis would say.
+    pub(crate) fn change(&self, server: &Shared, value: &str) -> Result<(), String> {
+        match self.set {
+            Live(set) => set(server, value),
+            Immutable => Err("can't set immutable config".into()),
+            Fixed if value.eq_ignore_ascii_case(&(self.get)(server)) => Ok(()),
+            Fixed => Err(format!("this server has no other value than '{}'", (self.get)(server))),
+        }
+    }
+}
+
+/// Threads that run commands.
+pub(crate) fn worker_threads() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
+}
+
+fn set_sync(server: &Shared, value: &str) -> Result<(), String> {
+    let sync = match value.to_ascii_lowercase().as_str() {
+        "always" => Durability::Always,
+        "everysec" => Durability::EverySecond,
+        "no" => Durability::No,
+        _ => return Err("argument(s) must be one of the following: everysec, always, no".into()),
+    };
+    server.keyspace.set_durability(sync);
+    server.settings.set_sync(sync);
+    Ok(())
+}
+
+fn set_cache(server: &Shared, value: &str) -> Result<(), String> {
+    let bytes = memory(value, 0)?;
+    server.keyspace.set_cache_bytes(bytes);
+    server.settings.set_cache_bytes(bytes);
+    Ok(())
+}
+
+fn set_maxclients(server: &Shared, value: &str) -> Result<(), String> {
+    match value.parse::<u32>() {
+        Ok(count) if count > 0 => {
+            server.settings.set_maxclients(count as usize);
+            Ok(())
+        }
+        _ => Err(number_or_range(value, "argument must be between 1 and 4294967295 inclusive")),
+    }
+}
+
+/// `CLASS HARD SOFT SECONDS` as in Redis; only the hard limit of normal clients means anything here.
+fn set_output_buffer(server: &Shared, value: &str) -> Result<(), String> {
+    let words: Vec<&str> = value.split_ascii_whitespace().collect();
+    if words.is_empty() || !words.len().is_multiple_of(4) {
+        return Err("Wrong number of arguments in buffer limit configuration.".into());
+    }
+    for limit in words.chunks(4) {
+        let hard = parse_size(limit[1]).ok_or(
+            "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+        )?;
+        match limit[0].to_ascii_lowercase().as_str() {
+            "normal" => {
+                // 0 is no limit.
+                let hard = usize::try_from(hard).ok().filter(|&hard| hard > 0);
+                server.settings.set_output_buffer_bytes(hard.unwrap_or(usize::MAX));
+            }
+            "slave" | "replica" | "pubsub" => {}
+            _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
+        }
+    }
+    Ok(())
+}
+
+fn set_log_level(server: &Shared, value: &str) -> Result<(), String> {
+    let level = logging::from_redis_name(value)
+        .ok_or("argument(s) must be one of the following: debug, verbose, notice, warning")?;
+    logging::set_level(level);
+    server.settings.set_log_level(level);
+    Ok(())
+}
+
+fn memory(value: &str, least: u64) -> Result<usize, String> {
+    let bytes = parse_size(value).ok_or("argument must be a memory value")?;
+    if bytes < least {
+        return Err(format!("argument must be between {least} and {} inclusive", i64::MAX));
+    }
+    usize::try_from(bytes).map_err(|_| "argument must be a memory value".into())
+}
+
+fn number_or_range(value: &str, range: &str) -> String {
+    if value.parse::<i64>().is_ok() {
+        range.into()
+    } else {
+        "argument couldn't be parsed into an integer".into()
+    }
+}
