@@ -64,6 +64,27 @@ impl Batch {
         self.push(Kind::Put, key, value, expires_at, None, None)
     }
 
+    /// As [`Batch::put`], with a value that `write` appends to the given vector (and nothing else does):
+    /// for large values, which are so encoded in their place.
+    pub fn put_with(
+        &mut self,
+        key: &[u8],
+        expires_at: Option<UnixMillis>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> RecordIndex {
+        let index = self.put(key, b"", expires_at);
+        write(&mut self.bytes);
+        let record = &mut self.records[index.0 as usize];
+        let value_len = self.bytes.len() - record.end;
+        record.end = self.bytes.len();
+        if value_len > MAX_VALUE_LEN {
+            self.too_large = Some(("a value", value_len, MAX_VALUE_LEN));
+        } else if record.end > record.start {
+            record::set_value_len(&mut self.bytes[record.start..], value_len);
+        }
+        index
+    }
+
     /// Removes `key`. Writes a tombstone even if the key is missing.
     pub fn delete(&mut self, key: &[u8]) -> RecordIndex {
         self.push(Kind::Delete, key, b"", None, None, None)

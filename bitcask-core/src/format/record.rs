@@ -206,6 +206,11 @@ pub(crate) fn encode(
     out.extend_from_slice(value);
 }
 
+/// Corrects the length of the value of an encoded record.
+pub(crate) fn set_value_len(record: &mut [u8], value_len: usize) {
+    record[8..12].copy_from_slice(&(value_len as u32).to_be_bytes());
+}
+
 /// Completes an encoded record: its sequence number, whether its batch goes on, and the CRC.
 pub(crate) fn seal(record: &mut [u8], sequence: u64, more: bool) {
     record[12..20].copy_from_slice(&sequence.to_be_bytes());

@@ -1,0 +1,141 @@
+//! A change of a few bits: ids that are set and ids that are cleared.
+//!
+//! | field | meaning |
+//! |---|---|
+//! | count | varint: number of ids set |
+//! | set | varint each: the first id, then the distance to the one before |
+//! | cleared | the same, to the end of the bytes |
+
+use super::{Ids, varint};
+
+/// Ids set and ids cleared, each ascending; none is in both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    pub(crate) set: Vec<u32>,
+    pub(crate) cleared: Vec<u32>,
+}
+
+impl Assignment {
+    /// What became of the ids that were touched, in any order and repeatedly: their state in `current`.
+    pub(crate) fn of(touched: &[u32], current: &Ids) -> Self {
+        if let [id] = *touched {
+            let (set, cleared) =
+                if current.contains(id) { (vec![id], Vec::new()) } else { (Vec::new(), vec![id]) };
+            return Assignment { set, cleared };
+        }
+        let mut touched = touched.to_vec();
+        touched.sort_unstable();
+        touched.dedup();
+        let (set, cleared) = touched.into_iter().partition(|id| current.contains(*id));
+        Assignment { set, cleared }
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        varint::put(out, self.set.len() as u64);
+        for ids in [&self.set, &self.cleared] {
+            let mut before = 0;
+            for id in ids {
+                varint::put(out, u64::from(id - before));
+                before = *id;
+            }
+        }
+    }
+
+    /// Reads what [`Assignment::encode`] wrote; the error says what is wrong.
+    pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, &'static str> {
+        let count = varint::take(&mut bytes).ok_or("a change without its count")?;
+        let mut assignment = Assignment::default();
+        let mut before = 0_u32;
+        for _ in 0..count {
+            before = next(&mut bytes, before)?;
+            assignment.set.push(before);
+        }
+        before = 0;
+        while !bytes.is_empty() {
+            before = next(&mut bytes, before)?;
+            assignment.cleared.push(before);
+        }
+        Ok(assignment)
+    }
+
+    pub(crate) fn apply_to(&self, ids: &mut Ids) {
+        for id in &self.set {
+            ids.insert(*id);
+        }
+        for id in &self.cleared {
+            ids.remove(*id);
+        }
+    }
+
+    /// The one change that does what `self` and then `later` do.
+    pub(crate) fn then(&self, later: &Assignment) -> Assignment {
+        let touched_later: Ids = later.ids().collect();
+        let mut both = later.clone();
+        both.set.extend(self.set.iter().filter(|id| !touched_later.contains(**id)));
+        both.cleared.extend(self.cleared.iter().filter(|id| !touched_later.contains(**id)));
+        both.set.sort_unstable();
+        both.cleared.sort_unstable();
+        both
+    }
+
+    /// All ids touched, in no particular order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
+        self.set.iter().chain(&self.cleared).copied()
+    }
+}
+
+fn next(bytes: &mut &[u8], before: u32) -> Result<u32, &'static str> {
+    let gap = varint::take(bytes).ok_or("a change is cut short")?;
+    let id = u64::from(before).checked_add(gap).ok_or("a change has an id out of range")?;
+    u32::try_from(id).map_err(|_| "a change has an id out of range")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    fn assignment() -> impl Strategy<Value = Assignment> {
+        (btree_set(0..500_u32, 0..20), btree_set(0..500_u32, 0..20)).prop_map(|(set, cleared)| {
+            let cleared = cleared.difference(&set).copied().collect();
+            Assignment { set: set.into_iter().collect(), cleared }
+        })
+    }
+
+    proptest! {
+        /// Folding deltas first and applying them one by one give the same bitmap.
+        #[test]
+        fn folded_deltas_equal_deltas_in_turn(base in btree_set(0..500_u32, 0..200), deltas in vec(assignment(), 0..8)) {
+            let base: Ids = base.into_iter().collect();
+            let mut in_turn = base.clone();
+            deltas.iter().for_each(|delta| delta.apply_to(&mut in_turn));
+            let folded = deltas.iter().fold(Assignment::default(), |older, newer| older.then(newer));
+            let mut at_once = base;
+            folded.apply_to(&mut at_once);
+            prop_assert_eq!(at_once, in_turn);
+        }
+
+        #[test]
+        fn an_assignment_reads_back(assignment in assignment()) {
+            let mut bytes = Vec::new();
+            assignment.encode(&mut bytes);
+            prop_assert_eq!(Assignment::decode(&bytes), Ok(assignment));
+        }
+
+        #[test]
+        fn garbage_never_panics(bytes in vec(any::<u8>(), 0..40)) {
+            let _ = Assignment::decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn one_bit_takes_few_bytes() {
+        let mut bytes = Vec::new();
+        Assignment::of(&[9_999_999], &Ids::from([9_999_999])).encode(&mut bytes);
+        assert_eq!(bytes, [1, 0xff, 0xac, 0xe2, 0x04]);
+        bytes.clear();
+        Assignment::of(&[5], &Ids::new()).encode(&mut bytes);
+        assert_eq!(bytes, [0, 5]);
+    }
+}

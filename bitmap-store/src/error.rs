@@ -1,0 +1,68 @@
+//! Why a call on the keyspace failed.
+
+use std::fmt;
+
+/// Why a call on the keyspace failed. After any of them the keys are what they were.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The key holds a value of another type.
+    WrongType,
+    /// The string would be longer than [`crate::MAX_VALUE_BYTES`].
+    StringTooLong,
+    /// The key is longer than [`crate::MAX_KEY_BYTES`].
+    KeyTooLong,
+    /// The value is not a 64-bit integer in decimal digits.
+    NotInteger,
+    /// The value is not a number.
+    NotFloat,
+    /// The sum does not fit into 64 bits.
+    Overflow,
+    /// The sum is not a finite number.
+    NanOrInfinity,
+    /// There is no such key.
+    NoSuchKey,
+    /// The log could not be read or written.
+    Storage(bitcask_core::Error),
+    /// A record of `key` passes its CRC and yet does not decode.
+    Damaged {
+        /// The key.
+        key: Vec<u8>,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::WrongType => f.write_str("the key holds a value of another type"),
+            Error::StringTooLong => f.write_str("the string would exceed 512 MiB"),
+            Error::KeyTooLong => f.write_str("the key is longer than 64 KiB"),
+            Error::NotInteger => f.write_str("the value is not an integer or out of range"),
+            Error::NotFloat => f.write_str("the value is not a number"),
+            Error::Overflow => f.write_str("the sum does not fit into 64 bits"),
+            Error::NanOrInfinity => f.write_str("the sum is not a finite number"),
+            Error::NoSuchKey => f.write_str("there is no such key"),
+            Error::Storage(e) => e.fmt(f),
+            Error::Damaged { key, reason } => {
+                write!(f, "the value of '{}' is damaged: {reason}", key.escape_ascii())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Storage(e) => Some(e),
+            _ => None,
+        }
+    }
+}
+
+impl From<bitcask_core::Error> for Error {
+    fn from(e: bitcask_core::Error) -> Self {
+        Error::Storage(e)
+    }
+}

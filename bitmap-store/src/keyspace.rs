@@ -1,0 +1,314 @@
+//! The keyspace: numbered databases of typed keys over one log.
+
+use crate::cache::Budget;
+use crate::cursor::Dictionary;
+use crate::layout;
+use crate::record::RecordFold;
+use crate::stripe::{Backing, STRIPES, Stripe, lock};
+use crate::transaction::{Guards, Transaction};
+use crate::{DATABASES, Db, Error};
+use bitcask_core::storage::Dir;
+use bitcask_core::{Bitcask, Durability, Durable, Position, RecoveryReport, UnixMillis};
+use std::fmt;
+use std::hash::BuildHasher;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// How to open a [`Keyspace`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// When an acknowledged write is on disk.
+    pub durability: Durability,
+    /// Memory for decoded values, in bytes.
+    pub cache_bytes: usize,
+    /// A segment of the log is sealed before it grows past this many bytes.
+    pub segment_bytes: u32,
+    /// Whether the log has a thread of its own: see [`bitcask_core::Options::background`].
+    pub background: bool,
+    /// Sizes at which bitmaps are split; for tests, which want every split.
+    #[doc(hidden)]
+    pub sizes: Sizes,
+}
+
+/// Sizes at which bitmaps are split, in bytes as encoded.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// A larger bitmap is kept in pages.
+    pub inline: usize,
+    /// A larger page is split: eight full containers, and their headers.
+    pub page: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            durability: Durability::Always,
+            cache_bytes: 256 << 20,
+            segment_bytes: 256 << 20,
+            background: true,
+            sizes: Sizes { inline: 4 << 10, page: 66 << 10 },
+        }
+    }
+}
+
+/// Sixteen databases of keys, kept in the directory that they were opened in. Share it between threads.
+///
+/// Commands run in a [`Transaction`]; what is kept in memory are the keys' places and the values used
+/// last.
+pub struct Keyspace {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What transactions and watches refer to.
+pub(crate) struct Shared {
+    pub(crate) stripes: Vec<Mutex<Stripe>>,
+    pub(crate) backing: Backing,
+    pub(crate) counts: [Counts; DATABASES as usize],
+    pub(crate) expired: AtomicU64,
+    pub(crate) cursors: Mutex<Dictionary>,
+    pub(crate) sizes: Sizes,
+    hasher: foldhash::fast::FixedState,
+    /// The stripe that gives up cached values next.
+    victim: AtomicUsize,
+}
+
+/// Of one database.
+pub(crate) struct Counts {
+    pub(crate) keys: AtomicU64,
+    pub(crate) expires: AtomicU64,
+}
+
+/// Figures of a running keyspace.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Memory of the index of keys, in bytes.
+    pub keydir_bytes: usize,
+    /// Memory of cached values, in bytes.
+    pub cache_bytes: usize,
+    /// Values cached: keys and pages.
+    pub cache_entries: usize,
+    /// Of these, keys.
+    pub cached_keys: usize,
+    /// Look-ups that found their value cached.
+    pub cache_hits: u64,
+    /// Look-ups that had to ask the log.
+    pub cache_misses: u64,
+    /// Keys deleted because they had expired.
+    pub expired: u64,
+    /// Bytes appended to the log since open.
+    pub log_bytes: u64,
+    /// Syncs of the log since open.
+    pub sync_count: u64,
+    /// Segments of the log.
+    pub segments: usize,
+    /// Bytes on disk.
+    pub disk_bytes: u64,
+    /// Records read from the log since open.
+    pub log_reads: u64,
+}
+
+impl Keyspace {
+    /// Opens the keyspace in the directory `path`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: the directory is in use, damaged or not accessible.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        Ok(Self::over(Bitcask::open(path, Self::log_options(&options))?, &options)?)
+    }
+
+    /// Opens the keyspace in `dir`. See [`Keyspace::open`].
+    ///
+    /// # Errors
+    /// As [`Keyspace::open`].
+    pub fn open_in(dir: Arc<dyn Dir>, options: Options) -> Result<Self, Error> {
+        Ok(Self::over(Bitcask::open_in(dir, Self::log_options(&options))?, &options)?)
+    }
+
+    fn log_options(options: &Options) -> bitcask_core::Options {
+        bitcask_core::Options {
+            durability: options.durability,
+            segment_bytes: options.segment_bytes,
+            fold: Some(Arc::new(RecordFold)),
+            background: options.background,
+        }
+    }
+
+    fn over(log: Bitcask, options: &Options) -> Result<Self, bitcask_core::Error> {
+        let count = |prefix: &[u8]| {
+            let mut count = 0;
+            log.walk(prefix, b"", &mut |_| {
+                count += 1;
+                ControlFlow::Continue(())
+            });
+            AtomicU64::new(count)
+        };
+        let counts = std::array::from_fn(|db| {
+            let db = Db(db as u8);
+            Counts { keys: count(&layout::key(db, b"")), expires: count(&layout::expiries(db)) }
+        });
+        let cursors = Mutex::new(Dictionary::load(&log)?);
+        let backing = Backing {
+            log,
+            budget: Budget::new(options.cache_bytes),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        };
+        let shared = Shared {
+            stripes: (0..STRIPES).map(|_| Mutex::new(Stripe::new())).collect(),
+            backing,
+            counts,
+            expired: AtomicU64::new(0),
+            cursors,
+            sizes: options.sizes,
+            hasher: foldhash::fast::FixedState::default(),
+            victim: AtomicUsize::new(0),
+        };
+        Ok(Keyspace { shared: Arc::new(shared) })
+    }
+
+    /// Syncs and lets the directory go. Dropping the last handle does the same, and keeps errors to
+    /// itself; so does this while a [`crate::Watch`] is alive.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]; everything acknowledged is safe all the same.
+    pub fn close(self) -> Result<(), Error> {
+        self.shared.backing.log.sync()?;
+        match Arc::try_unwrap(self.shared) {
+            Ok(shared) => Ok(shared.backing.log.close()?),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// What opening the log found and did.
+    pub fn recovery(&self) -> &RecoveryReport {
+        self.shared.backing.log.recovery()
+    }
+
+    /// Begins a transaction on `keys`, and waits for whoever holds any of them. Keys are locked in one
+    /// order by everybody, so that nobody waits for ever. The transaction must touch no other keys.
+    pub fn begin<'k>(
+        &self,
+        keys: impl IntoIterator<Item = (Db, &'k [u8])>,
+        now: UnixMillis,
+    ) -> Transaction<'_> {
+        let shared = &*self.shared;
+        let mut keys = keys.into_iter().map(|(db, key)| shared.stripe_of(&layout::key(db, key)));
+        let guards = match (keys.next(), keys.next()) {
+            (None, _) => Guards::Many(Vec::new()),
+            (Some(only), None) => Guards::One(only, lock(&shared.stripes[only])),
+            (Some(first), Some(second)) => {
+                let mut stripes: Vec<usize> = [first, second].into_iter().chain(keys).collect();
+                stripes.sort_unstable();
+                stripes.dedup();
+                Guards::Many(stripes.into_iter().map(|i| (i, lock(&shared.stripes[i]))).collect())
+            }
+        };
+        Transaction::new(shared, guards, now)
+    }
+
+    /// Begins a transaction that may touch every key, and waits for all others.
+    pub fn begin_exclusive(&self, now: UnixMillis) -> Transaction<'_> {
+        let shared = &*self.shared;
+        let guards = shared.stripes.iter().map(lock).enumerate().collect();
+        Transaction::new(shared, Guards::Many(guards), now)
+    }
+
+    /// Completes once everything before `position` is as durable as asked: see [`Bitcask::durable`].
+    pub fn durable(&self, position: Position) -> Durable<'_> {
+        self.shared.backing.log.durable(position)
+    }
+
+    /// Blocks until [`Keyspace::durable`] would complete.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if the write or sync failed.
+    pub fn wait_durable(&self, position: Position) -> Result<(), Error> {
+        Ok(self.shared.backing.log.wait_durable(position)?)
+    }
+
+    /// Brings everything to the disk, whatever the durability setting.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn sync(&self) -> Result<(), Error> {
+        Ok(self.shared.backing.log.sync()?)
+    }
+
+    /// Changes when an acknowledged write is on disk.
+    pub fn set_durability(&self, durability: Durability) {
+        self.shared.backing.log.set_durability(durability);
+    }
+
+    /// When an acknowledged write is on disk.
+    pub fn durability(&self) -> Durability {
+        self.shared.backing.log.durability()
+    }
+
+    /// Changes how much memory decoded values may take. A smaller cache is reached as commands run.
+    pub fn set_cache_bytes(&self, bytes: usize) {
+        self.shared.backing.budget.set_limit(bytes);
+    }
+
+    /// Number of keys, those included that have expired and are not reclaimed yet, as in Redis.
+    pub fn db_size(&self, db: Db) -> u64 {
+        self.shared.counts[usize::from(db.0)].keys.load(Ordering::Relaxed)
+    }
+
+    /// Number of keys with an expiry.
+    pub fn expires(&self, db: Db) -> u64 {
+        self.shared.counts[usize::from(db.0)].expires.load(Ordering::Relaxed)
+    }
+
+    /// Figures of the keyspace.
+    pub fn stats(&self) -> Stats {
+        let (shared, log) = (&self.shared, self.shared.backing.log.stats());
+        let (mut cache_entries, mut cached_keys) = (0, 0);
+        for stripe in &shared.stripes {
+            let stripe = lock(stripe);
+            cache_entries += stripe.cache.len();
+            cached_keys += stripe.cache.names().filter(|name| layout::is_key(name)).count();
+        }
+        Stats {
+            keydir_bytes: log.keydir_bytes,
+            cache_bytes: shared.backing.budget.used(),
+            cache_entries,
+            cached_keys,
+            cache_hits: shared.backing.hits.load(Ordering::Relaxed),
+            cache_misses: shared.backing.misses.load(Ordering::Relaxed),
+            expired: shared.expired.load(Ordering::Relaxed),
+            log_bytes: log.appended_bytes,
+            sync_count: log.syncs,
+            segments: log.segments,
+            disk_bytes: log.disk_bytes,
+            log_reads: log.reads,
+        }
+    }
+}
+
+impl fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyspace").field("log", &self.shared.backing.log).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn stripe_of(&self, name: &[u8]) -> usize {
+        self.hasher.hash_one(name) as usize % STRIPES
+    }
+
+    /// Drops values from other stripes, in turn, until the cache is within its budget. Stripes that are
+    /// in use are left alone.
+    pub(crate) fn evict(&self) {
+        let mut idle = 0;
+        while self.backing.budget.exceeded() && idle < STRIPES {
+            let next = self.victim.fetch_add(1, Ordering::Relaxed) % STRIPES;
+            let evicted = self.stripes[next]
+                .try_lock()
+                .is_ok_and(|mut stripe| stripe.cache.evict(&self.backing.budget));
+            idle = if evicted { 0 } else { idle + 1 };
+        }
+    }
+}

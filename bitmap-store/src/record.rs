@@ -1,0 +1,266 @@
+//! What the values of the log look like. Each begins with a tag, so that it is known without its key.
+//!
+//! | tag | then | is |
+//! |----:|---|---|
+//! | 1 | bytes | a string |
+//! | 2 | bytes | a string that was changed in place (Redis then calls its encoding raw) |
+//! | 3 | byte_len (4), [`encoding`] | a small bitmap |
+//! | 4 | byte_len (4), collection id (8) | a bitmap in pages |
+//! | 16 | count (varint), lower (2), [`encoding`] | a page |
+//! | 17 | count (varint), [`assignment`] | a change to a page; count is the page's after it |
+//! | 18 | bytes | appended to a string |
+//! | 19 | byte_len (varint), [`assignment`] | a change to a small bitmap |
+//! | 20 | byte_len (varint) | a change to the length of a bitmap in pages |
+//!
+//! `byte_len` is the length of the string that the bitmap is: clearing the last bit does not shorten it.
+//!
+//! [`encoding`]: crate::bitmap::encoding
+//! [`assignment`]: crate::bitmap::assignment
+
+use crate::bitmap::assignment::Assignment;
+use crate::bitmap::{Ids, encoding, varint};
+use bitcask_core::Fold;
+
+const STRING: u8 = 1;
+const RAW_STRING: u8 = 2;
+const BITMAP: u8 = 3;
+const PAGED: u8 = 4;
+const PAGE: u8 = 16;
+const PAGE_CHANGE: u8 = 17;
+const APPENDED: u8 = 18;
+const BITS: u8 = 19;
+const LENGTH: u8 = 20;
+
+/// A base value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Base<'a> {
+    String { bytes: &'a [u8], raw: bool },
+    Bitmap { byte_len: u64, ids: Ids },
+    Paged { byte_len: u64, id: u64 },
+    Page { lower: u16, ids: Ids },
+}
+
+/// A change to a value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Delta<'a> {
+    Page { count: u64, assignment: Assignment },
+    Appended(&'a [u8]),
+    Bits { byte_len: u64, assignment: Assignment },
+    Length(u64),
+}
+
+pub(crate) fn put_string(out: &mut Vec<u8>, bytes: &[u8], raw: bool) {
+    out.push(if raw { RAW_STRING } else { STRING });
+    out.extend_from_slice(bytes);
+}
+
+pub(crate) fn put_bitmap(out: &mut Vec<u8>, byte_len: u64, ids: &mut Ids) {
+    out.push(BITMAP);
+    put_byte_len(out, byte_len);
+    encoding::encode(ids, 0, out);
+}
+
+pub(crate) fn put_paged(out: &mut Vec<u8>, byte_len: u64, id: u64) {
+    out.push(PAGED);
+    put_byte_len(out, byte_len);
+    out.extend_from_slice(&id.to_be_bytes());
+}
+
+fn put_byte_len(out: &mut Vec<u8>, byte_len: u64) {
+    let byte_len = u32::try_from(byte_len).expect("a string is at most 512 MiB");
+    out.extend_from_slice(&byte_len.to_be_bytes());
+}
+
+pub(crate) fn put_page(out: &mut Vec<u8>, lower: u16, ids: &mut Ids) {
+    out.push(PAGE);
+    varint::put(out, ids.len());
+    out.extend_from_slice(&lower.to_be_bytes());
+    encoding::encode(ids, u32::from(lower) << 16, out);
+}
+
+impl Delta<'_> {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Delta::Page { count, assignment } => {
+                out.push(PAGE_CHANGE);
+                varint::put(out, *count);
+                assignment.encode(out);
+            }
+            Delta::Appended(bytes) => {
+                out.push(APPENDED);
+                out.extend_from_slice(bytes);
+            }
+            Delta::Bits { byte_len, assignment } => {
+                out.push(BITS);
+                varint::put(out, *byte_len);
+                assignment.encode(out);
+            }
+            Delta::Length(byte_len) => {
+                out.push(LENGTH);
+                varint::put(out, *byte_len);
+            }
+        }
+    }
+}
+
+/// Reads a base; the error says what is wrong with it.
+pub(crate) fn base(value: &[u8]) -> Result<Base<'_>, &'static str> {
+    let (tag, mut rest) = value.split_first().ok_or("an empty record")?;
+    Ok(match *tag {
+        STRING | RAW_STRING => Base::String { bytes: rest, raw: *tag == RAW_STRING },
+        BITMAP => {
+            let byte_len = u64::from(take_u32(&mut rest)?);
+            let ids = encoding::decode(rest, 0)?;
+            if ids.max().is_some_and(|max| u64::from(max) / 8 >= byte_len) {
+                return Err("a bitmap has bits beyond its length");
+            }
+            Base::Bitmap { byte_len, ids }
+        }
+        PAGED => {
+            let byte_len = u64::from(take_u32(&mut rest)?);
+            let id = rest.try_into().map_err(|_| "a collection's id is cut short")?;
+            Base::Paged { byte_len, id: u64::from_be_bytes(id) }
+        }
+        PAGE => {
+            let count = varint::take(&mut rest).ok_or("a page without its count")?;
+            let (lower, encoded) = rest.split_first_chunk().ok_or("a page is cut short")?;
+            let lower = u16::from_be_bytes(*lower);
+            let ids = encoding::decode(encoded, u32::from(lower) << 16)?;
+            if ids.len() != count {
+                return Err("a page has another count than it says");
+            }
+            Base::Page { lower, ids }
+        }
+        _ => return Err("a record of an unknown kind"),
+    })
+}
+
+fn take_u32(bytes: &mut &[u8]) -> Result<u32, &'static str> {
+    let (head, rest) = bytes.split_first_chunk().ok_or("a record is cut short")?;
+    *bytes = rest;
+    Ok(u32::from_be_bytes(*head))
+}
+
+/// Reads a delta; the error says what is wrong with it.
+pub(crate) fn delta(value: &[u8]) -> Result<Delta<'_>, &'static str> {
+    let (tag, mut rest) = value.split_first().ok_or("an empty change")?;
+    if *tag == APPENDED {
+        return Ok(Delta::Appended(rest));
+    }
+    let number = varint::take(&mut rest).ok_or("a change is cut short")?;
+    match *tag {
+        PAGE_CHANGE => Ok(Delta::Page { count: number, assignment: Assignment::decode(rest)? }),
+        BITS => Ok(Delta::Bits { byte_len: number, assignment: Assignment::decode(rest)? }),
+        LENGTH if rest.is_empty() => Ok(Delta::Length(number)),
+        _ => Err("a change of an unknown kind"),
+    }
+}
+
+/// The number of ids of a page, from its newest record alone.
+pub(crate) fn page_count(value: &[u8]) -> Result<u64, &'static str> {
+    match value.split_first() {
+        Some((&(PAGE | PAGE_CHANGE), mut rest)) => {
+            varint::take(&mut rest).ok_or("a page without its count")
+        }
+        _ => Err("a page's record is none of a page"),
+    }
+}
+
+/// Folds the deltas of this crate, for readers that know only the log.
+#[derive(Debug)]
+pub(crate) struct RecordFold;
+
+impl Fold for RecordFold {
+    fn apply(&self, older: &[u8], newer: &[u8]) -> Result<Vec<u8>, &'static str> {
+        let mut out = Vec::new();
+        match (base(older)?, delta(newer)?) {
+            (Base::String { bytes, .. }, Delta::Appended(tail)) => {
+                let raw = !tail.is_empty() || older[0] == RAW_STRING;
+                put_string(&mut out, &[bytes, tail].concat(), raw);
+            }
+            (Base::Bitmap { mut ids, .. }, Delta::Bits { byte_len, assignment }) => {
+                assignment.apply_to(&mut ids);
+                put_bitmap(&mut out, byte_len, &mut ids);
+            }
+            (Base::Paged { id, .. }, Delta::Length(byte_len)) => put_paged(&mut out, byte_len, id),
+            (Base::Page { lower, mut ids }, Delta::Page { assignment, .. }) => {
+                assignment.apply_to(&mut ids);
+                put_page(&mut out, lower, &mut ids);
+            }
+            _ => return Err("a change does not fit the record that it follows"),
+        }
+        Ok(out)
+    }
+
+    fn compose(&self, older: &[u8], newer: &[u8]) -> Result<Vec<u8>, &'static str> {
+        let mut out = Vec::new();
+        match (delta(older)?, delta(newer)?) {
+            (Delta::Appended(a), Delta::Appended(b)) => {
+                Delta::Appended(&[a, b].concat()).encode(&mut out);
+            }
+            (Delta::Bits { assignment, .. }, Delta::Bits { byte_len, assignment: later }) => {
+                Delta::Bits { byte_len, assignment: assignment.then(&later) }.encode(&mut out);
+            }
+            (Delta::Length(_), newer @ Delta::Length(_)) => newer.encode(&mut out),
+            (Delta::Page { assignment, .. }, Delta::Page { count, assignment: later }) => {
+                Delta::Page { count, assignment: assignment.then(&later) }.encode(&mut out);
+            }
+            _ => return Err("a change does not fit the one that it follows"),
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn encoded(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        put(&mut out);
+        out
+    }
+
+    #[test]
+    fn records_have_the_bytes_of_version_1() {
+        assert_eq!(encoded(|out| put_string(out, b"abc", false)), b"\x01abc");
+        assert_eq!(encoded(|out| put_string(out, b"abc", true)), b"\x02abc");
+        let small = encoded(|out| put_bitmap(out, 3, &mut Ids::from([7, 10])));
+        assert_eq!(small, b"\x03\x00\x00\x00\x03\x02\x01\x20");
+        assert_eq!(encoded(|out| put_paged(out, 9, 5)), b"\x04\0\0\0\x09\0\0\0\0\0\0\0\x05");
+        let page = encoded(|out| put_page(out, 1, &mut Ids::from([65_543])));
+        assert_eq!(page, b"\x10\x01\x00\x01\x02\x01");
+        let assignment = Assignment { set: vec![7], cleared: vec![9] };
+        let change = Delta::Page { count: 300, assignment: assignment.clone() };
+        assert_eq!(encoded(|out| change.encode(out)), b"\x11\xac\x02\x01\x07\x09");
+        let change = Delta::Bits { byte_len: 2, assignment };
+        assert_eq!(encoded(|out| change.encode(out)), b"\x13\x02\x01\x07\x09");
+        assert_eq!(encoded(|out| Delta::Appended(b"xy").encode(out)), b"\x12xy");
+        assert_eq!(encoded(|out| Delta::Length(300).encode(out)), b"\x14\xac\x02");
+        assert_eq!((page_count(b"\x11\xac\x02\x01\x07\x09"), page_count(&page)), (Ok(300), Ok(1)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_and_never_panic(bytes in vec(any::<u8>(), 0..60), tag in 0..22_u8) {
+            let tagged = [&[tag][..], &bytes].concat();
+            for bytes in [&bytes, &tagged] {
+                let _ = (base(bytes), delta(bytes), page_count(bytes));
+                let _ = (RecordFold.apply(bytes, &tagged), RecordFold.compose(bytes, &tagged));
+            }
+        }
+
+        #[test]
+        fn folding_appended_bytes_in_one_go_or_in_turn_is_the_same(
+            start in vec(any::<u8>(), 0..9), a in vec(any::<u8>(), 0..9), b in vec(any::<u8>(), 0..9)
+        ) {
+            let base = encoded(|out| put_string(out, &start, false));
+            let (a, b) = (encoded(|out| Delta::Appended(&a).encode(out)), encoded(|out| Delta::Appended(&b).encode(out)));
+            let in_turn = RecordFold.apply(&RecordFold.apply(&base, &a).unwrap(), &b);
+            let at_once = RecordFold.apply(&base, &RecordFold.compose(&a, &b).unwrap());
+            prop_assert_eq!(in_turn, at_once);
+        }
+    }
+}

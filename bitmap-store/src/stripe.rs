@@ -1,0 +1,104 @@
+//! A share of the keys: their cached values, and who watches them, behind one lock.
+
+use crate::cache::{Budget, Cache};
+use crate::layout::{self, Span};
+use crate::value::{Cached, KeyEntry, Page, PageRef, damaged};
+use crate::{Db, Error};
+use bitcask_core::Bitcask;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+
+/// Number of stripes: so many that two clients seldom meet in one by chance.
+pub(crate) const STRIPES: usize = 256;
+
+pub(crate) struct Stripe {
+    pub(crate) cache: Cache<Cached>,
+    /// By the name of the key's record.
+    pub(crate) watchers: HashMap<Box<[u8]>, Vec<Weak<AtomicBool>>>,
+}
+
+/// What stripes need to load what they do not have.
+pub(crate) struct Backing {
+    pub(crate) log: Bitcask,
+    pub(crate) budget: Budget,
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
+}
+
+pub(crate) fn lock(stripe: &Mutex<Stripe>) -> MutexGuard<'_, Stripe> {
+    // After a panic the transaction's drop has put everything right.
+    stripe.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stripe {
+    pub(crate) fn new() -> Self {
+        Stripe { cache: Cache::new(), watchers: HashMap::new() }
+    }
+
+    /// The entry of the key whose record is `name`.
+    pub(crate) fn key(&mut self, backing: &Backing, db: Db, name: &[u8]) -> Result<&mut KeyEntry, Error> {
+        if self.cache.contains(name) {
+            backing.hits.fetch_add(1, Ordering::Relaxed);
+        } else {
+            backing.misses.fetch_add(1, Ordering::Relaxed);
+            let loaded = match backing.log.entry(name)? {
+                None => KeyEntry::absent(),
+                Some(entry) => KeyEntry::load(&entry, |id| directory(&backing.log, db, id))
+                    .map_err(|reason| damaged(name, reason))?,
+            };
+            let weight = loaded.memory_bytes();
+            self.cache.insert(&backing.budget, name, Cached::Key(loaded), weight);
+        }
+        match self.cache.get(name) {
+            Some(Cached::Key(entry)) => Ok(entry),
+            _ => unreachable!("a key's name is none of a page"),
+        }
+    }
+
+    /// The page `span` of a collection.
+    pub(crate) fn page(
+        &mut self,
+        backing: &Backing,
+        db: Db,
+        id: u64,
+        span: Span,
+    ) -> Result<&mut Page, Error> {
+        let name = layout::page(db, id, span);
+        if self.cache.contains(&name) {
+            backing.hits.fetch_add(1, Ordering::Relaxed);
+        } else {
+            backing.misses.fetch_add(1, Ordering::Relaxed);
+            let entry = backing.log.entry(&name)?;
+            let entry = entry.ok_or_else(|| damaged(&name, "a page of a bitmap is missing"))?;
+            let page = Page::load(&entry).map_err(|reason| damaged(&name, reason))?;
+            let weight = page.memory_bytes();
+            self.cache.insert(&backing.budget, &name, Cached::Page(page), weight);
+        }
+        match self.cache.get(&name) {
+            Some(Cached::Page(page)) => Ok(page),
+            _ => unreachable!("a page's name is none of a key"),
+        }
+    }
+
+    /// Tells those who watch a key that it has changed.
+    pub(crate) fn notify(&mut self, name: &[u8]) {
+        if let Some(watchers) = self.watchers.get(name) {
+            for flag in watchers.iter().filter_map(Weak::upgrade) {
+                flag.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+/// The pages of a collection, by walking the log's keys: no disk is read.
+fn directory(log: &Bitcask, db: Db, id: u64) -> Vec<PageRef> {
+    let mut pages = Vec::new();
+    let prefix = layout::pages(db, id);
+    log.walk(&prefix, b"", &mut |name| {
+        pages.extend(layout::span_of(name).map(|span| PageRef { span, count: None }));
+        ControlFlow::Continue(())
+    });
+    pages
+}

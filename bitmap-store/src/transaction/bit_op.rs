@@ -1,0 +1,115 @@
+//! BITOP: one bitmap out of several, page by page.
+
+use super::{At, Transaction};
+use crate::bitmap::Ids;
+use crate::bitmap::bytes::from_bytes;
+use crate::bitmap::ops::{BitOp, combine, slice};
+use crate::layout::Span;
+use crate::split::{join, split};
+use crate::value::{Bitmap, PageRef, Value};
+use crate::{Db, Error};
+use std::sync::Arc;
+
+/// A source, as far as it is read before the pages are gone through.
+enum Source {
+    Whole(Arc<Ids>),
+    Paged { at: At, id: u64, pages: Vec<PageRef> },
+}
+
+impl Transaction<'_> {
+    /// Combines `sources`, of which a missing one is all zeros, into `dst`, which may be one of them. Returns
+    /// the length of the result in bytes, that of the longest source; if it is 0, `dst` is deleted. The result
+    /// never expires. `Not` takes one source, `Diff`, `Diff1` and `AndOr` two or more.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] or [`Error::Damaged`] if a source cannot be read.
+    pub fn bit_op(&mut self, op: BitOp, db: Db, dst: &[u8], sources: &[&[u8]]) -> Result<u64, Error> {
+        let dst = self.at(db, dst)?;
+        let mut byte_len = 0;
+        let mut operands = Vec::with_capacity(sources.len());
+        for key in sources {
+            let at = self.at(db, key)?;
+            let Some(entry) = self.read(&at)? else {
+                operands.push(Source::Whole(Arc::default()));
+                continue;
+            };
+            byte_len = byte_len.max(entry.value.byte_len());
+            operands.push(match &entry.value {
+                Value::Absent => Source::Whole(Arc::default()),
+                Value::String(text) => Source::Whole(Arc::new(from_bytes(&text.bytes, 0))),
+                Value::Bitmap(bitmap) => Source::Whole(bitmap.ids.clone()),
+                Value::Paged(paged) => {
+                    let (id, pages) = (paged.id, paged.pages.clone());
+                    Source::Paged { at, id, pages }
+                }
+            });
+        }
+        if byte_len == 0 {
+            self.delete_if_there(&dst)?;
+            return Ok(0);
+        }
+        let spans = if op == BitOp::Not { vec![Span::ALL] } else { spans(&operands) };
+        let mut parts = Vec::with_capacity(spans.len());
+        for span in spans {
+            let mut inputs = Vec::with_capacity(operands.len());
+            for operand in &operands {
+                inputs.push(self.ids_in(operand, span)?);
+            }
+            let ids = combine(op, &inputs.iter().map(|ids| &**ids).collect::<Vec<_>>(), byte_len * 8);
+            parts.extend(split(ids, span, self.shared.sizes.page));
+        }
+        let parts = join(parts, self.shared.sizes.page);
+        self.touch(&dst)?;
+        let size: usize = parts.iter().map(|(_, ids)| ids.serialized_size()).sum();
+        if size > self.shared.sizes.inline {
+            self.put_pages(&dst, byte_len, parts, None)?;
+        } else {
+            let ids = parts.into_iter().fold(Ids::new(), |all, (_, part)| all | part);
+            let bitmap = Bitmap { ids: Arc::new(ids), byte_len, ..Bitmap::default() };
+            self.replace(&dst, Value::Bitmap(bitmap), None)?;
+        }
+        Ok(byte_len)
+    }
+
+    fn delete_if_there(&mut self, at: &At) -> Result<(), Error> {
+        if self.entry(at)?.exists() {
+            self.touch(at)?;
+            self.replace(at, Value::Absent, None)?;
+        }
+        Ok(())
+    }
+
+    /// The ids of a source in `span`, which is no smaller than any of its pages in it.
+    fn ids_in(&mut self, source: &Source, span: Span) -> Result<Arc<Ids>, Error> {
+        match source {
+            Source::Whole(ids) if span == Span::ALL => Ok(ids.clone()),
+            Source::Whole(ids) => Ok(Arc::new(slice(ids, span.ids()))),
+            Source::Paged { at, id, pages } => {
+                let mut inside = pages.iter().filter(|page| span.overlaps(page.span));
+                let Some(first) = inside.next() else { return Ok(Arc::default()) };
+                let mut ids = self.page(at, *id, first.span)?.ids.clone();
+                for page in inside {
+                    let more = self.page(at, *id, page.span)?.ids.clone();
+                    *Arc::make_mut(&mut ids) |= &*more;
+                }
+                Ok(ids)
+            }
+        }
+    }
+}
+
+/// The widest spans of the sources' pages: they do not overlap, and every page is in one of them. All ids, if
+/// a source that is not in pages has any of its own.
+fn spans(sources: &[Source]) -> Vec<Span> {
+    let mut all: Vec<Span> = Vec::new();
+    for source in sources {
+        match source {
+            Source::Paged { pages, .. } => all.extend(pages.iter().map(|page| page.span)),
+            Source::Whole(ids) if ids.is_empty() => {}
+            Source::Whole(_) => return vec![Span::ALL],
+        }
+    }
+    all.sort_unstable_by_key(|span| (span.lower, std::cmp::Reverse(span.level)));
+    all.dedup_by(|next, kept| kept.overlaps(*next));
+    all
+}

@@ -1,0 +1,235 @@
+//! Commands on locked keys: seen by themselves at once, by others as a whole, or never.
+//!
+//! Values are changed in place in the cache, under the locks that the transaction holds, and what has been
+//! touched is remembered. A commit turns that into one batch for the log. Without a commit, or if the log
+//! refuses the batch, what was touched is dropped from the cache; the log then gives it back as it was.
+
+mod bit_op;
+mod bits;
+mod commit;
+mod keys;
+mod number;
+mod strings;
+
+use crate::keyspace::Shared;
+use crate::layout::{self, Name, Span};
+use crate::stripe::Stripe;
+use crate::value::{Cached, Change, KeyEntry, Page, Value};
+use crate::{Db, Error, MAX_KEY_BYTES};
+use bitcask_core::UnixMillis;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{MutexGuard, Weak};
+
+/// Commands on locked keys. What it does is visible to itself at once, and to others after
+/// [`Transaction::commit`]; dropped without that, nothing has happened.
+///
+/// # Panics
+/// All methods panic if given a key that was not named to [`crate::Keyspace::begin`].
+pub struct Transaction<'a> {
+    pub(crate) shared: &'a Shared,
+    guards: Guards<'a>,
+    now: UnixMillis,
+    pending: Pending,
+}
+
+/// What has been done and is not in the log yet.
+#[derive(Default)]
+struct Pending {
+    /// Keys that may differ from the log: stripe, and name of the record.
+    touched: Vec<(usize, Box<[u8]>)>,
+    /// Collections that are gone, with all their pages.
+    dropped: Vec<(Db, u64)>,
+    /// Databases that were emptied: what the log has in them is gone.
+    flushed: Vec<Db>,
+}
+
+/// The locks held, by stripe.
+pub(crate) enum Guards<'a> {
+    One(usize, MutexGuard<'a, Stripe>),
+    /// In the order of the stripes.
+    Many(Vec<(usize, MutexGuard<'a, Stripe>)>),
+}
+
+impl Guards<'_> {
+    fn stripe(&mut self, index: usize) -> &mut Stripe {
+        let found = match self {
+            Guards::One(only, stripe) => (*only == index).then_some(&mut **stripe),
+            Guards::Many(stripes) => match stripes.binary_search_by_key(&index, |(i, _)| *i) {
+                Ok(at) => Some(&mut *stripes[at].1),
+                Err(_) => None,
+            },
+        };
+        found.expect("a transaction touches only the keys that it was begun with")
+    }
+
+    fn iter(&mut self) -> impl Iterator<Item = &mut Stripe> {
+        let (one, many) = match self {
+            Guards::One(_, stripe) => (Some(&mut **stripe), [].iter_mut()),
+            Guards::Many(stripes) => (None, stripes.iter_mut()),
+        };
+        one.into_iter().chain(many.map(|(_, stripe)| &mut **stripe))
+    }
+}
+
+/// A key's stripe and the name of its record.
+struct At {
+    db: Db,
+    stripe: usize,
+    name: Name,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(shared: &'a Shared, guards: Guards<'a>, now: UnixMillis) -> Self {
+        Transaction { shared, guards, now, pending: Pending::default() }
+    }
+
+    /// The time that it was begun at: what decides about expiries.
+    pub fn now(&self) -> UnixMillis {
+        self.now
+    }
+
+    /// True if anything has been changed so far, or something expired was cleared away.
+    pub fn is_dirty(&self) -> bool {
+        !(self.pending.touched.is_empty() && self.pending.flushed.is_empty())
+    }
+
+    pub(crate) fn watchers(&mut self, name: &[u8]) -> &mut HashMap<Box<[u8]>, Vec<Weak<AtomicBool>>> {
+        let stripe = self.shared.stripe_of(name);
+        &mut self.guards.stripe(stripe).watchers
+    }
+
+    fn at(&self, db: Db, key: &[u8]) -> Result<At, Error> {
+        if key.len() > MAX_KEY_BYTES {
+            return Err(Error::KeyTooLong);
+        }
+        let name = layout::key(db, key);
+        Ok(At { db, stripe: self.shared.stripe_of(&name), name })
+    }
+
+    /// The key's entry, whatever its state.
+    fn entry(&mut self, at: &At) -> Result<&mut KeyEntry, Error> {
+        let backing = &self.shared.backing;
+        let stripe = self.guards.stripe(at.stripe);
+        if self.pending.flushed.contains(&at.db) && !stripe.cache.contains(&at.name) {
+            let gone = KeyEntry::absent();
+            let weight = gone.memory_bytes();
+            stripe.cache.insert(&backing.budget, &at.name, Cached::Key(gone), weight);
+        }
+        stripe.key(backing, at.db, &at.name)
+    }
+
+    /// The key's entry if the key is there and has not expired.
+    fn read(&mut self, at: &At) -> Result<Option<&mut KeyEntry>, Error> {
+        let now = self.now;
+        let entry = self.entry(at)?;
+        Ok((entry.exists() && !entry.expired(now)).then_some(entry))
+    }
+
+    /// The key's entry, to be changed: from now on the transaction's own. What had expired is gone.
+    fn touch(&mut self, at: &At) -> Result<&mut KeyEntry, Error> {
+        let now = self.now;
+        let entry = self.entry(at)?;
+        let expired = entry.exists() && entry.expired(now);
+        if !std::mem::replace(&mut entry.touched, true) {
+            self.pending.touched.push((at.stripe, at.name.to_vec().into()));
+        }
+        if expired {
+            self.replace(at, Value::Absent, None)?;
+        }
+        self.entry(at)
+    }
+
+    /// Gives the key a value and an expiry, whatever it had.
+    fn replace(&mut self, at: &At, value: Value, expires_at: Option<UnixMillis>) -> Result<(), Error> {
+        let entry = self.entry(at)?;
+        let old = std::mem::replace(&mut entry.value, value);
+        entry.expires_at = expires_at;
+        entry.change = Change::Base;
+        let fresh = !std::mem::replace(&mut entry.touched, true);
+        if fresh {
+            self.pending.touched.push((at.stripe, at.name.to_vec().into()));
+        }
+        self.discard(at, old);
+        Ok(())
+    }
+
+    /// Drops a value's pages.
+    fn discard(&mut self, at: &At, value: Value) {
+        if let Value::Paged(paged) = value {
+            let stripe = self.guards.stripe(at.stripe);
+            for page in &paged.pages {
+                let name = layout::page(at.db, paged.id, page.span);
+                stripe.cache.remove(&self.shared.backing.budget, &name);
+            }
+            self.pending.dropped.push((at.db, paged.id));
+        }
+    }
+
+    /// A page of a bitmap in the key's stripe.
+    fn page(&mut self, at: &At, id: u64, span: Span) -> Result<&mut Page, Error> {
+        self.guards.stripe(at.stripe).page(&self.shared.backing, at.db, id, span)
+    }
+
+    /// Undoes everything: the log has the keys as they were.
+    fn roll_back(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        let budget = &self.shared.backing.budget;
+        if !pending.flushed.is_empty() {
+            self.guards.iter().for_each(|stripe| stripe.cache.clear(budget));
+            return;
+        }
+        for (stripe, name) in &pending.touched {
+            let stripe = self.guards.stripe(*stripe);
+            if let Some(Cached::Key(KeyEntry { value: Value::Paged(paged), .. })) =
+                stripe.cache.remove(budget, name)
+            {
+                for span in &paged.dirty {
+                    let page = layout::page(Db(name[0]), paged.id, *span);
+                    stripe.cache.remove(budget, &page);
+                }
+            }
+        }
+    }
+
+    /// Brings the cache back to its budget, the own stripes first.
+    fn evict(&mut self) {
+        let budget = &self.shared.backing.budget;
+        if !budget.exceeded() {
+            return;
+        }
+        for stripe in self.guards.iter() {
+            // A hot stripe may keep what it used last; the others give up theirs next.
+            for _ in 0..stripe.cache.len() / 2 {
+                if !budget.exceeded() {
+                    return;
+                }
+                stripe.cache.evict(budget);
+            }
+        }
+        self.shared.evict();
+        // Nothing to gain elsewhere: a single value may be larger than the budget.
+        for stripe in self.guards.iter() {
+            while budget.exceeded() && stripe.cache.evict(budget) {}
+        }
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.is_dirty() {
+            self.roll_back();
+        }
+        self.evict();
+    }
+}
+
+impl fmt::Debug for Transaction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("now", &self.now)
+            .field("touched", &self.pending.touched.len())
+            .finish_non_exhaustive()
+    }
+}

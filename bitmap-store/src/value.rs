@@ -1,0 +1,479 @@
+//! Values in memory: what the cache holds, and what of them the log holds already.
+
+use crate::Error;
+use crate::bitmap::assignment::Assignment;
+use crate::bitmap::{Ids, bytes};
+use crate::layout::{self, Span};
+use crate::record::{self, Base, Delta};
+use bitcask_core::{Batch, Chain, Entry, Location, RecordIndex, UnixMillis};
+use ::bytes::Bytes;
+use std::sync::Arc;
+
+/// What the cache holds under a name of the log.
+pub(crate) enum Cached {
+    Key(KeyEntry),
+    Page(Page),
+}
+
+/// A key, present or not.
+#[derive(Default)]
+pub(crate) struct KeyEntry {
+    pub(crate) value: Value,
+    pub(crate) expires_at: Option<UnixMillis>,
+    /// What the log holds. Differs from the rest only while a transaction has the key touched.
+    pub(crate) stored: Stored,
+    pub(crate) change: Change,
+    /// In the transaction's list of touched keys.
+    pub(crate) touched: bool,
+}
+
+/// What the log holds of a key.
+#[derive(Default)]
+pub(crate) struct Stored {
+    pub(crate) exists: bool,
+    pub(crate) expires_at: Option<UnixMillis>,
+    pub(crate) links: Option<Links>,
+}
+
+/// How a touched value differs from what the log holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Change {
+    #[default]
+    None,
+    /// In what a delta can say.
+    Delta,
+    /// In any way.
+    Base,
+}
+
+/// A key's value.
+#[derive(Default)]
+pub(crate) enum Value {
+    #[default]
+    Absent,
+    String(Text),
+    Bitmap(Bitmap),
+    Paged(Paged),
+}
+
+/// A string of bytes.
+#[derive(Default)]
+pub(crate) struct Text {
+    pub(crate) bytes: Bytes,
+    /// It was changed in place: Redis calls its encoding raw, however short it is.
+    pub(crate) raw: bool,
+    /// Its length before each delta of the chain, and its length in the log: what follows was appended
+    /// since.
+    marks: Vec<usize>,
+    logged_len: usize,
+}
+
+/// A small bitmap.
+#[derive(Default)]
+pub(crate) struct Bitmap {
+    pub(crate) ids: Arc<Ids>,
+    pub(crate) byte_len: u64,
+    pub(crate) touched: Touched,
+}
+
+/// A bitmap in pages.
+pub(crate) struct Paged {
+    pub(crate) id: u64,
+    pub(crate) byte_len: u64,
+    /// In order. Spans do not overlap; ids outside all of them are not set.
+    pub(crate) pages: Vec<PageRef>,
+    /// Pages that differ from the log.
+    pub(crate) dirty: Vec<Span>,
+}
+
+/// An entry of a bitmap's directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageRef {
+    pub(crate) span: Span,
+    /// Number of ids, once known.
+    pub(crate) count: Option<u64>,
+}
+
+/// A page.
+#[derive(Default)]
+pub(crate) struct Page {
+    pub(crate) ids: Arc<Ids>,
+    pub(crate) touched: Touched,
+    pub(crate) links: Option<Links>,
+    /// In its bitmap's list of dirty pages.
+    pub(crate) dirty: bool,
+}
+
+/// The ids touched since the base was written, so that later deltas can carry earlier ones' changes.
+#[derive(Default)]
+pub(crate) struct Touched {
+    ids: Vec<u32>,
+    /// Where in `ids` each delta of the chain begins.
+    marks: Vec<usize>,
+    /// How many of `ids` the log has.
+    logged: usize,
+}
+
+/// A value's records in the log.
+pub(crate) struct Links {
+    pub(crate) chain: Chain,
+    base_len: usize,
+    delta_len: usize,
+}
+
+impl Links {
+    fn base(at: Location, base_len: usize) -> Self {
+        Links { chain: Chain::base(at), base_len, delta_len: 0 }
+    }
+
+    fn of(entry: &Entry) -> Self {
+        Links {
+            chain: entry.chain.clone(),
+            base_len: entry.base.len(),
+            delta_len: entry.deltas.iter().map(Vec::len).sum(),
+        }
+    }
+
+    /// Whether a delta of `len` bytes is worth it: not if the base is hardly longer, nor once deltas weigh
+    /// half of it.
+    fn worth(&self, len: usize) -> bool {
+        2 * len <= self.base_len && 2 * (self.delta_len + len) <= self.base_len
+    }
+}
+
+/// A record that was added to a batch: what is to be noted once it is written.
+pub(crate) enum Written {
+    Base { record: RecordIndex, len: usize },
+    Delta { record: RecordIndex, len: usize },
+}
+
+impl Written {
+    /// Notes where the record went.
+    pub(crate) fn note(self, links: &mut Option<Links>, locate: impl Fn(RecordIndex) -> Location) {
+        match (self, links) {
+            (Written::Base { record, len }, links) => *links = Some(Links::base(locate(record), len)),
+            (Written::Delta { record, len }, Some(links)) => {
+                links.chain.push(locate(record));
+                links.delta_len += len;
+            }
+            (Written::Delta { .. }, None) => unreachable!("a delta follows a base"),
+        }
+    }
+}
+
+impl Touched {
+    pub(crate) fn push(&mut self, id: u32) {
+        self.ids.push(id);
+    }
+
+    /// The ids that the next delta must carry, having absorbed so many links.
+    fn pending(&self, absorbs: usize) -> &[u32] {
+        let start = if absorbs == 0 { self.logged } else { self.marks[self.marks.len() - absorbs] };
+        &self.ids[start..]
+    }
+
+    fn logged_delta(&mut self, absorbed: usize) {
+        let keep = self.marks.len() - absorbed;
+        let start = if absorbed == 0 { self.logged } else { self.marks[keep] };
+        self.marks.truncate(keep);
+        self.marks.push(start);
+        self.logged = self.ids.len();
+    }
+
+    fn logged_base(&mut self) {
+        *self = Touched::default();
+    }
+
+    fn load(&mut self, assignment: &Assignment) {
+        self.marks.push(self.ids.len());
+        self.ids.extend(assignment.ids());
+        self.logged = self.ids.len();
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.ids.capacity() * 4 + self.marks.capacity() * 8
+    }
+}
+
+/// Memory of a set of ids: its containers, and what the allocator adds to each.
+pub(crate) fn ids_memory(ids: &Ids) -> usize {
+    let statistics = ids.statistics();
+    let containers = statistics.n_containers as usize;
+    let arrays = statistics.n_bytes_array_containers + statistics.n_bytes_bitset_containers;
+    size_of::<Ids>() + containers * 64 + (arrays + statistics.n_bytes_run_containers) as usize
+}
+
+impl KeyEntry {
+    /// The entry of a key that the log does not have.
+    pub(crate) fn absent() -> Self {
+        KeyEntry::default()
+    }
+
+    /// The entry that a record says; `pages` lists the pages of a collection.
+    pub(crate) fn load(
+        entry: &Entry,
+        pages: impl FnOnce(u64) -> Vec<PageRef>,
+    ) -> Result<Self, &'static str> {
+        let mut value = match record::base(&entry.base)? {
+            Base::String { bytes, raw } => Value::String(Text::new(Bytes::copy_from_slice(bytes), raw)),
+            Base::Bitmap { byte_len, ids } => {
+                Value::Bitmap(Bitmap { ids: Arc::new(ids), byte_len, touched: Touched::default() })
+            }
+            Base::Paged { byte_len, id } => {
+                Value::Paged(Paged { id, byte_len, pages: pages(id), dirty: Vec::new() })
+            }
+            Base::Page { .. } => return Err("the key's record is one of a page"),
+        };
+        for delta in &entry.deltas {
+            match (&mut value, record::delta(delta)?) {
+                (Value::String(text), Delta::Appended(tail)) => {
+                    text.raw |= !tail.is_empty();
+                    text.marks.push(text.bytes.len());
+                    text.append(tail);
+                    text.logged_len = text.bytes.len();
+                }
+                (Value::Bitmap(bitmap), Delta::Bits { byte_len, assignment }) => {
+                    bitmap.byte_len = byte_len;
+                    assignment.apply_to(Arc::make_mut(&mut bitmap.ids));
+                    bitmap.touched.load(&assignment);
+                }
+                (Value::Paged(paged), Delta::Length(byte_len)) => paged.byte_len = byte_len,
+                _ => return Err("a change does not fit the record that it follows"),
+            }
+        }
+        let (expires_at, links) = (entry.expires_at, Some(Links::of(entry)));
+        let stored = Stored { exists: true, expires_at, links };
+        Ok(KeyEntry { value, expires_at, stored, ..KeyEntry::default() })
+    }
+
+    pub(crate) fn exists(&self) -> bool {
+        !matches!(self.value, Value::Absent)
+    }
+
+    pub(crate) fn expired(&self, now: UnixMillis) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Adds the record of a touched key to `batch`, unless the log has it already. Says whether the value
+    /// is in the log as a base or a delta.
+    pub(crate) fn log(&mut self, name: &[u8], batch: &mut Batch) -> Option<Written> {
+        let expires_at = self.expires_at;
+        let moved = expires_at != self.stored.expires_at;
+        if self.change == Change::None && !moved {
+            return None;
+        }
+        if self.change != Change::Base
+            && let Some(links) = &self.stored.links
+        {
+            let mut delta = Vec::new();
+            self.value.delta(links.chain.absorbs(), &mut delta);
+            if links.worth(delta.len()) {
+                let record = batch.delta(name, &delta, &links.chain, expires_at);
+                self.value.logged_delta(links.chain.absorbs());
+                return Some(Written::Delta { record, len: delta.len() });
+            }
+        }
+        let before = batch.log_bytes();
+        let value = &mut self.value;
+        let record = batch.put_with(name, expires_at, |out| value.encode(out));
+        value.logged_base();
+        let len = (batch.log_bytes() - before).saturating_sub(name.len());
+        Some(Written::Base { record, len })
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Cached>()
+            + self.stored.links.as_ref().map_or(0, |links| links.chain.len() * 16)
+            + match &self.value {
+                Value::Absent => 0,
+                Value::String(text) => text.bytes.len() + 32 + text.marks.capacity() * 8,
+                Value::Bitmap(bitmap) => ids_memory(&bitmap.ids) + bitmap.touched.memory_bytes(),
+                Value::Paged(paged) => paged.pages.capacity() * size_of::<PageRef>(),
+            }
+    }
+}
+
+impl Value {
+    fn encode(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Value::Absent => unreachable!("an absent key has no record"),
+            Value::String(text) => record::put_string(out, &text.bytes, text.raw),
+            Value::Bitmap(bitmap) => {
+                record::put_bitmap(out, bitmap.byte_len, Arc::make_mut(&mut bitmap.ids));
+            }
+            Value::Paged(paged) => record::put_paged(out, paged.byte_len, paged.id),
+        }
+    }
+
+    fn delta(&self, absorbs: usize, out: &mut Vec<u8>) {
+        match self {
+            Value::Absent => unreachable!("an absent key has no record"),
+            Value::String(text) => {
+                let marks = &text.marks;
+                let from = if absorbs == 0 { text.logged_len } else { marks[marks.len() - absorbs] };
+                Delta::Appended(&text.bytes[from..]).encode(out);
+            }
+            Value::Bitmap(bitmap) => {
+                let assignment = Assignment::of(bitmap.touched.pending(absorbs), &bitmap.ids);
+                Delta::Bits { byte_len: bitmap.byte_len, assignment }.encode(out);
+            }
+            Value::Paged(paged) => Delta::Length(paged.byte_len).encode(out),
+        }
+    }
+
+    fn logged_delta(&mut self, absorbed: usize) {
+        match self {
+            Value::String(text) => {
+                let keep = text.marks.len() - absorbed;
+                let from = if absorbed == 0 { text.logged_len } else { text.marks[keep] };
+                text.marks.truncate(keep);
+                text.marks.push(from);
+                text.logged_len = text.bytes.len();
+            }
+            Value::Bitmap(bitmap) => bitmap.touched.logged_delta(absorbed),
+            Value::Absent | Value::Paged(_) => {}
+        }
+    }
+
+    fn logged_base(&mut self) {
+        match self {
+            Value::String(text) => {
+                text.marks.clear();
+                text.logged_len = text.bytes.len();
+            }
+            Value::Bitmap(bitmap) => bitmap.touched.logged_base(),
+            Value::Absent | Value::Paged(_) => {}
+        }
+    }
+
+    /// Length of the string that this is.
+    pub(crate) fn byte_len(&self) -> u64 {
+        match self {
+            Value::Absent => 0,
+            Value::String(text) => text.bytes.len() as u64,
+            Value::Bitmap(bitmap) => bitmap.byte_len,
+            Value::Paged(paged) => paged.byte_len,
+        }
+    }
+}
+
+impl Text {
+    pub(crate) fn new(bytes: Bytes, raw: bool) -> Self {
+        let logged_len = bytes.len();
+        Text { bytes, raw, marks: Vec::new(), logged_len }
+    }
+
+    pub(crate) fn append(&mut self, tail: &[u8]) {
+        // In place, unless a reply still holds the bytes.
+        let mut bytes = match std::mem::take(&mut self.bytes).try_into_mut() {
+            Ok(bytes) => bytes,
+            Err(shared) => ::bytes::BytesMut::from(&shared[..]),
+        };
+        bytes.extend_from_slice(tail);
+        self.bytes = bytes.freeze();
+    }
+}
+
+impl Bitmap {
+    /// A string's bits.
+    pub(crate) fn from_bytes(string: &[u8]) -> Self {
+        Bitmap {
+            ids: Arc::new(bytes::from_bytes(string, 0)),
+            byte_len: string.len() as u64,
+            touched: Touched::default(),
+        }
+    }
+}
+
+impl Paged {
+    /// A bitmap without pages.
+    pub(crate) fn new(id: u64, byte_len: u64) -> Self {
+        Paged { id, byte_len, pages: Vec::new(), dirty: Vec::new() }
+    }
+
+    /// Position in the directory of the page that holds `container`, or where it would be.
+    pub(crate) fn find(&self, container: u16) -> Result<usize, usize> {
+        let after = self.pages.partition_point(|page| page.span.lower <= container);
+        match after.checked_sub(1) {
+            Some(at) if self.pages[at].span.contains(container) => Ok(at),
+            _ => Err(after),
+        }
+    }
+
+    pub(crate) fn page(&mut self, span: Span) -> &mut PageRef {
+        let at = self.find(span.lower).expect("the page is in its bitmap's directory");
+        &mut self.pages[at]
+    }
+
+    /// The widest span for a new page at `container` that leaves the others alone.
+    pub(crate) fn free_span(&self, container: u16) -> Span {
+        let mut span = Span { lower: container, level: 0 };
+        while let Some(parent) = span.parent() {
+            if self.pages.iter().any(|page| page.span.overlaps(parent)) {
+                break;
+            }
+            span = parent;
+        }
+        span
+    }
+}
+
+impl Page {
+    pub(crate) fn new(ids: Ids) -> Self {
+        Page { ids: Arc::new(ids), ..Page::default() }
+    }
+
+    pub(crate) fn load(entry: &Entry) -> Result<Self, &'static str> {
+        let Base::Page { mut ids, .. } = record::base(&entry.base)? else {
+            return Err("the page's record is one of a key");
+        };
+        let mut touched = Touched::default();
+        for delta in &entry.deltas {
+            let Delta::Page { assignment, .. } = record::delta(delta)? else {
+                return Err("a change does not fit the page that it follows");
+            };
+            assignment.apply_to(&mut ids);
+            touched.load(&assignment);
+        }
+        let links = Some(Links::of(entry));
+        Ok(Page { ids: Arc::new(ids), touched, links, dirty: false })
+    }
+
+    /// Adds the record of a dirty page to `batch` as a delta, if that is worth it.
+    pub(crate) fn log_delta(&mut self, name: &[u8], batch: &mut Batch) -> Option<Written> {
+        let links = self.links.as_ref()?;
+        let absorbs = links.chain.absorbs();
+        let assignment = Assignment::of(self.touched.pending(absorbs), &self.ids);
+        let mut delta = Vec::new();
+        Delta::Page { count: self.ids.len(), assignment }.encode(&mut delta);
+        if !links.worth(delta.len()) {
+            return None;
+        }
+        let record = batch.delta(name, &delta, &links.chain, None);
+        self.touched.logged_delta(absorbs);
+        Some(Written::Delta { record, len: delta.len() })
+    }
+
+    /// Adds the record of a dirty page to `batch`, whole.
+    pub(crate) fn log_base(&mut self, name: &[u8], span: Span, batch: &mut Batch) -> Written {
+        let before = batch.log_bytes();
+        let ids = Arc::make_mut(&mut self.ids);
+        let record = batch.put_with(name, None, |out| record::put_page(out, span.lower, ids));
+        self.touched.logged_base();
+        let len = (batch.log_bytes() - before).saturating_sub(name.len());
+        Written::Base { record, len }
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Cached>()
+            + ids_memory(&self.ids)
+            + self.touched.memory_bytes()
+            + self.links.as_ref().map_or(0, |links| links.chain.len() * 16)
+    }
+}
+
+/// The error of a record under `name` that does not decode.
+pub(crate) fn damaged(name: &[u8], reason: &'static str) -> Error {
+    let key = if name.len() > 2 { layout::key_of(name) } else { name };
+    Error::Damaged { key: key.to_vec(), reason }
+}

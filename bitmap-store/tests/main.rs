@@ -1,0 +1,26 @@
+//! The keyspace through its public interface.
+
+mod concurrency;
+mod model;
+mod scan;
+
+use bitmap_store::storage::sim::SimDir;
+use bitmap_store::{Keyspace, Options, Sizes, UnixMillis};
+use std::sync::Arc;
+
+const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+/// Tiny segments, pages and cache, so that every split, eviction and reload happens.
+fn options() -> Options {
+    Options {
+        cache_bytes: 20_000,
+        segment_bytes: 64 << 10,
+        background: false,
+        sizes: Sizes { inline: 60, page: 90 },
+        ..Options::default()
+    }
+}
+
+fn open(dir: &SimDir) -> Keyspace {
+    Keyspace::open_in(Arc::new(dir.clone()), options()).unwrap()
+}
