@@ -4,7 +4,9 @@ use crate::command::{CommandId, table};
 use bitmap_store::UnixMillis;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
@@ -106,7 +108,10 @@ impl Client {
         let wish = self.wished();
         if wish != Wish::Kill {
             let mut waker = lock(&self.waker);
-            if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            if !waker
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
                 *waker = Some(cx.waker().clone());
             }
         }
@@ -123,7 +128,9 @@ impl Client {
     }
 
     pub(crate) fn idle_seconds(&self, now: UnixMillis) -> u64 {
-        now.0.saturating_sub(self.view.active_at.load(Ordering::Relaxed)) / 1000
+        now.0
+            .saturating_sub(self.view.active_at.load(Ordering::Relaxed))
+            / 1000
     }
 
     /// The letters of `CLIENT LIST`: N for none.
@@ -154,11 +161,18 @@ impl Client {
         let command = u16::try_from(view.command.load(Ordering::Relaxed))
             .ok()
             .map_or("NULL", |id| &table().get(CommandId(id)).full_name);
-        let (query, output, multi_bytes) =
-            (get(&view.query_bytes), get(&view.output_bytes), get(&view.multi_bytes));
+        let (query, output, multi_bytes) = (
+            get(&view.query_bytes),
+            get(&view.output_bytes),
+            get(&view.multi_bytes),
+        );
         let names = self.names().clone();
         let mut text = String::with_capacity(256);
-        let _ = write!(text, "id={} addr={} laddr={} fd={} name=", self.id, self.addr, self.laddr, self.id);
+        let _ = write!(
+            text,
+            "id={} addr={} laddr={} fd={} name=",
+            self.id, self.addr, self.laddr, self.id
+        );
         line.extend_from_slice(text.as_bytes());
         line.extend_from_slice(&names.name);
         text.clear();

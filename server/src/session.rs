@@ -2,7 +2,7 @@
 
 use crate::clients::Client;
 use crate::command::{CommandId, Queue};
-use bitmap_store::{Db, Error, Transaction, UnixMillis, Watch};
+use bitmap_store::{Db, UnixMillis, Watch};
 use resp::Protocol;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,21 +29,8 @@ pub(crate) struct Session {
 pub(crate) struct Watched {
     pub db: Db,
     pub key: Box<[u8]>,
-    existed: bool,
-    touched: Arc<AtomicBool>,
-    /// Unregisters when dropped.
-    _registration: Watch,
-}
-
-impl Watched {
-    /// Whether the key was changed, deleted, or has expired since it was watched. `tx` holds the key.
-    pub(crate) fn has_changed(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
-        if self.touched.load(Ordering::Acquire) {
-            return Ok(true);
-        }
-        // Expiry is noticed by looking: nobody need have touched the key.
-        Ok(self.existed && !tx.exists(self.db, &self.key)?)
-    }
+    /// Unregisters when dropped, which takes the key's lock.
+    pub registration: Watch,
 }
 
 impl Session {
@@ -62,28 +49,24 @@ impl Session {
         }
     }
 
-    /// Adds a registered watch; `existed` says whether the key was there.
-    pub(crate) fn watch(&mut self, db: Db, key: &[u8], existed: bool, registration: Watch) {
+    /// Adds a registered watch.
+    pub(crate) fn watch(&mut self, db: Db, key: &[u8], registration: Watch) {
         self.watched.push(Watched {
             db,
             key: key.into(),
-            existed,
-            touched: Arc::clone(&self.touched),
-            _registration: registration,
+            registration,
         });
     }
 
     pub(crate) fn is_watching(&self, db: Db, key: &[u8]) -> bool {
-        self.watched.iter().any(|watched| watched.db == db && *watched.key == *key)
+        self.watched
+            .iter()
+            .any(|watched| watched.db == db && *watched.key == *key)
     }
 
     /// The flag that a change of a watched key sets.
     pub(crate) fn touched_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.touched)
-    }
-
-    pub(crate) fn watch_count(&self) -> usize {
-        self.watched.len()
     }
 
     /// The watched keys, to be checked once they are locked.
@@ -114,13 +97,23 @@ impl Session {
     pub(crate) fn publish(&self, now: UnixMillis, query_bytes: usize, output_bytes: usize) {
         let view = &self.client.view;
         view.active_at.store(now.0, Ordering::Relaxed);
-        view.command.store(u32::from(self.last_command.0), Ordering::Relaxed);
+        view.command
+            .store(u32::from(self.last_command.0), Ordering::Relaxed);
         view.db.store(u32::from(self.db.0), Ordering::Relaxed);
-        let resp = if self.protocol == Protocol::Resp3 { 3 } else { 2 };
+        let resp = if self.protocol == Protocol::Resp3 {
+            3
+        } else {
+            2
+        };
         view.resp.store(resp, Ordering::Relaxed);
-        let multi = if self.queue.is_open() { self.queue.len() as i64 } else { -1 };
+        let multi = if self.queue.is_open() {
+            self.queue.len() as i64
+        } else {
+            -1
+        };
         view.multi.store(multi, Ordering::Relaxed);
-        view.multi_bytes.store(self.queue.bytes(), Ordering::Relaxed);
+        view.multi_bytes
+            .store(self.queue.bytes(), Ordering::Relaxed);
         view.watched.store(self.watched.len(), Ordering::Relaxed);
         view.query_bytes.store(query_bytes, Ordering::Relaxed);
         view.output_bytes.store(output_bytes, Ordering::Relaxed);

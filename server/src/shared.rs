@@ -3,7 +3,7 @@
 use crate::clients::Clients;
 use crate::config::Settings;
 use crate::stats::Stats;
-use bitmap_store::{Keyspace, UnixMillis};
+use bitmap_store::Keyspace;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,11 +21,12 @@ pub(crate) struct Shared {
     pub addrs: Vec<SocketAddr>,
     pub unixsocket: Option<PathBuf>,
     pub started: Instant,
-    pub started_at: UnixMillis,
     /// 40 hexadecimal digits that no other run has.
     pub run_id: String,
     /// When `SAVE` or `BGSAVE` last synced, in seconds since 1970.
     pub last_save: AtomicU64,
+    /// Commands run in the last second.
+    pub ops_per_second: AtomicU64,
     /// Whether due keys are deleted in the background (`DEBUG SET-ACTIVE-EXPIRE`).
     pub active_expiry: AtomicBool,
 }

@@ -3,11 +3,9 @@
 //! Replies go straight into the connection's output buffer. The executor never waits: what must reach the
 //! disk before the reply may be sent is returned as a position, and the connection waits for it.
 
-use super::{
-    Args, Command, CommandError, Context, Flags, KeyPositions, Queue, Random, table,
-};
+use super::{Args, Command, CommandError, Context, Flags, KeyPositions, Queue, Random, table};
 use crate::clock::Clock;
-use crate::session::Session;
+use crate::session::{Session, Watched};
 use crate::shared::Shared;
 use crate::stats::Tally;
 use bitmap_store::{Bytes, DATABASES, Db, MAX_KEY_BYTES, Position, Transaction, UnixMillis};
@@ -59,15 +57,20 @@ impl Executor {
         self.session.publish(now, query_bytes, output_bytes);
     }
 
-    /// Runs `request` and appends its reply to `out`.
-    pub(crate) fn execute(&mut self, request: resp::Args<'_>, out: &mut Vec<u8>) -> Outcome {
-        if request.len() == 0 {
+    /// Runs `request`, which was decoded from `raw`, and appends its reply to `out`.
+    pub(crate) fn execute(
+        &mut self,
+        request: resp::Args<'_>,
+        raw: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        if request.is_empty() {
             return Outcome::default();
         }
         let start = out.len();
         self.session.reply_mode.begin_command();
         let mut outcome = match table().resolve(request) {
-            Ok(command) => self.route(command, request, out),
+            Ok(command) => self.route(command, request, raw, out),
             Err(rejected) => {
                 if let Some(command) = rejected.by {
                     self.server.stats.rejected(command.id);
@@ -87,6 +90,7 @@ impl Executor {
         &mut self,
         command: &'static Command,
         request: resp::Args<'_>,
+        raw: &[u8],
         out: &mut Vec<u8>,
     ) -> Outcome {
         if let Err(error) = check_keys(command, request) {
@@ -100,12 +104,14 @@ impl Executor {
                 return self.exec(command, out);
             }
             if !flags.has(Flags::MULTI_OK) {
-                let reply = self.enqueue(command, request);
+                let reply = self.enqueue(command, request, raw);
                 return self.answer(reply, out);
             }
         }
         self.session.last_command = command.id;
-        let ran = if flags.has(Flags::EXCLUSIVE) || flags.has(Flags::KEYSPACE_WIDE) {
+        let ran = if flags.has(Flags::EXCLUSIVE)
+            || flags.has(Flags::KEYSPACE_WIDE) && !flags.has(Flags::FAST)
+        {
             // It may take long; the tasks waiting behind this one move to another thread.
             tokio::task::block_in_place(|| self.run(command, request))
         } else {
@@ -114,9 +120,10 @@ impl Executor {
         let nanos = self.clock.lap_nanos();
         self.tally.count(&self.server.stats, command.id, nanos);
         match ran {
-            Ok((reply, position)) => {
-                Outcome { position, ..self.answer(Ok(reply), out) }
-            }
+            Ok((reply, position)) => Outcome {
+                position,
+                ..self.answer(Ok(reply), out)
+            },
             Err(error) => {
                 self.server.stats.failed(command.id);
                 self.answer(Err(error), out)
@@ -135,7 +142,14 @@ impl Executor {
         let (session, random) = (&mut self.session, &mut self.random);
         guarded(command, || {
             let tx = begin(server, command, request, db, now);
-            let mut cx = Context { tx, db, now, session, server, random };
+            let mut cx = Context {
+                tx,
+                db,
+                now,
+                session,
+                server,
+                random,
+            };
             let reply = (command.spec.handler)(&mut cx, Args::after(request, command.words))?;
             Ok((reply, cx.tx.commit()?))
         })
@@ -145,6 +159,7 @@ impl Executor {
         &mut self,
         command: &'static Command,
         request: resp::Args<'_>,
+        raw: &[u8],
     ) -> Result<Reply, CommandError> {
         let queue = &mut self.session.queue;
         let refused = if command.spec.flags.has(Flags::NO_MULTI) {
@@ -152,7 +167,7 @@ impl Executor {
         } else if queue.bytes() > self.server.settings.query_buffer_bytes() {
             "ERR the transaction is larger than client-query-buffer-limit"
         } else {
-            queue.push(command, request);
+            queue.push(command, request, raw);
             return Ok(Reply::QUEUED);
         };
         queue.abort();
@@ -165,14 +180,17 @@ impl Executor {
         let mut queue = std::mem::take(&mut self.session.queue);
         self.session.last_command = exec.id;
         let start = out.len();
-        let ran = self.run_queue(exec, &queue, out);
+        let ran = self.run_queue(exec, &mut queue, out);
         queue.close();
         self.session.queue = queue;
         self.session.unwatch();
         let nanos = self.clock.lap_nanos();
         self.tally.count(&self.server.stats, exec.id, nanos);
         match ran {
-            Ok(position) => Outcome { position, large: None },
+            Ok(position) => Outcome {
+                position,
+                large: None,
+            },
             Err(error) => {
                 out.truncate(start);
                 self.server.stats.failed(exec.id);
@@ -184,7 +202,7 @@ impl Executor {
     fn run_queue(
         &mut self,
         exec: &'static Command,
-        queue: &Queue,
+        queue: &mut Queue,
         out: &mut Vec<u8>,
     ) -> Result<Option<Position>, CommandError> {
         if queue.is_aborted() {
@@ -197,24 +215,56 @@ impl Executor {
         let (session, random) = (&mut self.session, &mut self.random);
         let (clock, tally) = (&mut self.clock, &mut self.tally);
         guarded(exec, || {
+            // Dropped after the transaction: unregistering takes the locks of the keys.
             let watched = session.take_watched();
             // The watched keys are locked too: else two transactions that each watch what the other
             // writes could both succeed.
-            let mut tx = if queue.needs_everything() {
-                server.keyspace.begin_exclusive(now)
-            } else {
-                let watched = watched.iter().map(|watched| (watched.db, &*watched.key));
-                server.keyspace.begin(watched.chain(queue.keys(db)), now)
-            };
-            for watched in &watched {
-                if watched.has_changed(&mut tx)? {
-                    Reply::NullArray.encode(session.protocol, out);
-                    return Ok(None);
-                }
+            let tx = begin_all(server, queue, &watched, db, now);
+            if watched
+                .iter()
+                .any(|watched| watched.registration.is_dirty(now))
+            {
+                Reply::NullArray.encode(session.protocol, out);
+                return Ok(None);
             }
             write_header(b'*', queue.len(), out);
-            let mut cx = Context { tx, db, now, session, server, random };
-            for (command, request) in queue.iter() {
+            let mut position = None;
+            let mut wide = false;
+            let mut cx = Context {
+                tx,
+                db,
+                now,
+                session,
+                server,
+                random,
+            };
+            for i in 0..queue.len() {
+                // A command that reads the whole keyspace sees what was committed, and must not wait
+                // for locks that this transaction holds: the batch is split around it.
+                if wide != queue.command(i).spec.flags.has(Flags::KEYSPACE_WIDE) {
+                    wide = !wide;
+                    let Context {
+                        tx,
+                        session,
+                        random,
+                        ..
+                    } = cx;
+                    position = position.max(tx.commit()?);
+                    let tx = if wide {
+                        server.keyspace.begin([], now)
+                    } else {
+                        begin_all(server, queue, &[], db, now)
+                    };
+                    cx = Context {
+                        tx,
+                        db,
+                        now,
+                        session,
+                        server,
+                        random,
+                    };
+                }
+                let (command, request) = queue.get(i);
                 cx.db = cx.session.db;
                 match (command.spec.handler)(&mut cx, Args::after(request, command.words)) {
                     Ok(reply) => reply.encode(cx.session.protocol, out),
@@ -226,7 +276,7 @@ impl Executor {
                 }
                 tally.count(&server.stats, command.id, clock.lap_nanos());
             }
-            Ok(cx.tx.commit()?)
+            Ok(position.max(cx.tx.commit()?))
         })
     }
 
@@ -235,7 +285,10 @@ impl Executor {
         match reply {
             Ok(Reply::Bulk(body)) if body.len() >= LARGE_BULK_BYTES => {
                 write_header(b'$', body.len(), out);
-                Outcome { position: None, large: Some(body) }
+                Outcome {
+                    position: None,
+                    large: Some(body),
+                }
             }
             Ok(reply) => {
                 reply.encode(self.session.protocol, out);
@@ -269,12 +322,30 @@ fn begin<'s>(
     if flags.has(Flags::EXCLUSIVE) {
         return server.keyspace.begin_exclusive(now);
     }
+    if flags.has(Flags::UNLOCKED) {
+        return server.keyspace.begin([], now);
+    }
     let keys = KeyPositions::of(command.spec.keys, request.len()).filter_map(|i| request.get(i));
     if flags.has(Flags::OTHER_DB) {
         let everywhere = keys.flat_map(|key| (0..DATABASES).map(move |db| (Db(db), key)));
         return server.keyspace.begin(everywhere, now);
     }
     server.keyspace.begin(keys.map(|key| (db, key)), now)
+}
+
+/// Locks the keys of all commands of a transaction, and those it watches.
+fn begin_all<'s>(
+    server: &'s Shared,
+    queue: &Queue,
+    watched: &[Watched],
+    db: Db,
+    now: UnixMillis,
+) -> Transaction<'s> {
+    if queue.needs_everything() {
+        return server.keyspace.begin_exclusive(now);
+    }
+    let watched = watched.iter().map(|watched| (watched.db, &*watched.key));
+    server.keyspace.begin(watched.chain(queue.keys(db)), now)
 }
 
 fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
@@ -297,7 +368,11 @@ fn guarded<T>(
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_default();
-        tracing::error!(command = command.full_name, panic = what, "a command panicked");
+        tracing::error!(
+            command = command.full_name,
+            panic = what,
+            "a command panicked"
+        );
         Err(CommandError::new(format!("ERR internal error: {what}")))
     })
 }

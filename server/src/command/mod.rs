@@ -14,12 +14,12 @@ mod spec;
 mod table;
 mod transaction;
 
-pub(crate) use args::Args;
+pub(crate) use args::{Args, parse_int};
 pub(crate) use context::{Context, Random};
-pub(crate) use dispatch::{Executor, Outcome};
-pub(crate) use document::{Category, markdown};
+pub(crate) use dispatch::Executor;
+pub(crate) use document::{Category, docs, info, key_flags, markdown};
 pub(crate) use error::CommandError;
 pub(crate) use keys::KeyPositions;
-pub(crate) use spec::{CommandSpec, Flags, Group, Handler, Keys};
+pub(crate) use spec::{CommandSpec, Flags, Group, Keys};
 pub(crate) use table::{Command, CommandId, table};
 pub(crate) use transaction::Queue;

@@ -1,16 +1,45 @@
 //! The commands between `MULTI` and `EXEC`.
+//!
+//! Marking an event is a transaction of a few commands, so this is a hot path: the queue keeps requests
+//! as they were received, in one buffer that the next transaction uses again, and decodes them anew.
 
 use super::{Command, Flags, KeyPositions};
 use bitmap_store::Db;
-use resp::{Args, OwnedArgs};
+use resp::{Args, Decoder, Limits};
 
-/// Commands waiting for `EXEC`. Cleared, it keeps its memory for the next transaction.
-#[derive(Default)]
+/// Commands waiting for `EXEC`.
 pub(crate) struct Queue {
     open: bool,
     aborted: bool,
-    commands: Vec<(&'static Command, OwnedArgs)>,
-    bytes: usize,
+    /// Each with the end of its request.
+    commands: Vec<(&'static Command, usize)>,
+    requests: Vec<u8>,
+    /// The keys of all commands, one after another, and where each ends.
+    keys: Vec<u8>,
+    key_ends: Vec<usize>,
+    decoder: Decoder,
+}
+
+/// Buffers above this are not kept for the next transaction.
+const KEPT_BYTES: usize = 16 << 10;
+
+impl Default for Queue {
+    fn default() -> Self {
+        // What is queued has passed the limits of the connection already.
+        let limits = Limits {
+            max_request: u32::MAX as usize,
+            ..Limits::default()
+        };
+        Queue {
+            open: false,
+            aborted: false,
+            commands: Vec::new(),
+            requests: Vec::new(),
+            keys: Vec::new(),
+            key_ends: Vec::new(),
+            decoder: Decoder::new(limits),
+        }
+    }
 }
 
 impl Queue {
@@ -26,9 +55,13 @@ impl Queue {
     /// Empties and closes it.
     pub(crate) fn close(&mut self) {
         self.commands.clear();
-        // A rare huge transaction must not keep its memory.
-        self.commands.shrink_to(64);
-        (self.open, self.aborted, self.bytes) = (false, false, 0);
+        self.requests.clear();
+        self.keys.clear();
+        self.key_ends.clear();
+        if self.requests.capacity() > KEPT_BYTES {
+            *self = Queue::default();
+        }
+        (self.open, self.aborted) = (false, false);
     }
 
     /// A command was refused: `EXEC` will refuse all.
@@ -40,22 +73,44 @@ impl Queue {
         self.aborted
     }
 
-    pub(crate) fn push(&mut self, command: &'static Command, request: Args<'_>) {
-        self.bytes += size_of::<(&Command, OwnedArgs)>() + request_bytes(request);
-        self.commands.push((command, OwnedArgs::from(request)));
+    /// Adds a command whose request was decoded from `raw`.
+    pub(crate) fn push(&mut self, command: &'static Command, request: Args<'_>, raw: &[u8]) {
+        self.requests.extend_from_slice(raw);
+        self.commands.push((command, self.requests.len()));
+        for i in KeyPositions::of(command.spec.keys, request.len()) {
+            self.keys
+                .extend_from_slice(request.get(i).unwrap_or_default());
+            self.key_ends.push(self.keys.len());
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.commands.len()
     }
 
-    /// Memory held by the commands, about.
+    /// Memory held, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        let entry = size_of::<(&Command, usize)>();
+        self.requests.len() + self.keys.len() + entry * self.len() + 8 * self.key_ends.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static Command, Args<'_>)> {
-        self.commands.iter().map(|(command, request)| (*command, request.as_args()))
+    pub(crate) fn command(&self, index: usize) -> &'static Command {
+        self.commands[index].0
+    }
+
+    /// The command at `index` and its request.
+    pub(crate) fn get(&mut self, index: usize) -> (&'static Command, Args<'_>) {
+        let (command, end) = self.commands[index];
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.commands[before].1);
+        let raw = &self.requests[start..end];
+        let decoded = self.decoder.decode(raw);
+        assert!(
+            matches!(decoded, Ok(Some(n)) if n == raw.len()),
+            "a queued request decodes again"
+        );
+        (command, self.decoder.args(raw))
     }
 
     /// Whether the transaction needs all keys: a command does, or their database is not known yet.
@@ -69,15 +124,11 @@ impl Queue {
 
     /// The keys of all commands, which run in `db`.
     pub(crate) fn keys(&self, db: Db) -> impl Iterator<Item = (Db, &[u8])> {
-        self.iter().flat_map(move |(command, request)| {
-            KeyPositions::of(command.spec.keys, request.len())
-                .filter_map(move |i| request.get(i))
-                .map(move |key| (db, key))
+        let mut start = 0;
+        self.key_ends.iter().map(move |&end| {
+            let key = &self.keys[start..end];
+            start = end;
+            (db, key)
         })
     }
-}
-
-/// Memory that a stored request takes, about.
-fn request_bytes(request: Args<'_>) -> usize {
-    request.iter().map(|arg| arg.len() + 16).sum()
 }

@@ -11,7 +11,8 @@ mod server;
 mod string;
 mod transaction;
 
-use crate::command::CommandSpec;
+use crate::command::{Args, CommandError, CommandSpec, Context};
+use resp::Reply;
 
 /// The rows of all families.
 pub(crate) const FAMILIES: [&[CommandSpec]; 10] = [
@@ -26,3 +27,22 @@ pub(crate) const FAMILIES: [&[CommandSpec]; 10] = [
     config::COMMANDS,
     introspection::COMMANDS,
 ];
+
+/// The handler of a container, which is never called without a subcommand.
+fn container(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Err(CommandError::SYNTAX)
+}
+
+/// The answer to `HELP` of a container.
+fn help(container: &str, lines: &'static [&'static str]) -> Reply {
+    let first = format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    let own = lines.iter().map(|line| Reply::Status((*line).into()));
+    let last = ["HELP", "    Prints this help."].map(|line| Reply::Status(line.into()));
+    Reply::Array(
+        [Reply::Status(first.into())]
+            .into_iter()
+            .chain(own)
+            .chain(last)
+            .collect(),
+    )
+}

@@ -321,7 +321,11 @@ fn mset_nx(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> 
 }
 
 fn check_pairs(args: Args<'_>, command: &str) -> Result<(), CommandError> {
-    if args.len().is_multiple_of(2) { Ok(()) } else { Err(CommandError::arity(command)) }
+    if args.len().is_multiple_of(2) {
+        Ok(())
+    } else {
+        Err(CommandError::arity(command))
+    }
 }
 
 fn set_pairs(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<(), CommandError> {
@@ -390,6 +394,6 @@ fn decr_by(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
 
 /// `INCRBYFLOAT key increment`: replies with the new value as text.
 fn incr_by_float(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    let (key, by) = (args.key()?, args.float()?);
+    let (key, by) = (args.key()?, args.float_text()?);
     Ok(Reply::Bulk(cx.tx.incr_by_float(cx.db, key, by)?))
 }

@@ -7,8 +7,9 @@ mod settings;
 mod size;
 
 pub use arguments::{Invocation, parse};
-pub(crate) use parameters::{PARAMETERS, Parameter};
-pub(crate) use settings::{Settings, durability_name};
+pub(crate) use parameters::{PARAMETERS, Parameter, worker_threads};
+pub(crate) use settings::Settings;
+pub use settings::durability_name;
 pub(crate) use size::parse_size;
 
 use bitmap_store::Durability;

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 pub(crate) struct Settings {
     /// As the server was started; what is not below holds for the whole run.
     pub dir: PathBuf,
-    pub addr: String,
     sync: AtomicU8,
     cache_bytes: AtomicUsize,
     maxclients: AtomicUsize,
@@ -26,7 +25,6 @@ impl Settings {
         let dir = std::path::absolute(&config.dir).unwrap_or_else(|_| config.dir.clone());
         Settings {
             dir,
-            addr: config.addr.clone(),
             sync: AtomicU8::new(config.sync as u8),
             cache_bytes: AtomicUsize::new(config.cache_bytes),
             maxclients: AtomicUsize::new(config.maxclients),
@@ -90,16 +88,24 @@ impl Settings {
     }
 
     pub(crate) fn log_level(&self) -> String {
-        self.log_level.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log_level
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn set_log_level(&self, level: &str) {
-        level.clone_into(&mut self.log_level.lock().unwrap_or_else(PoisonError::into_inner));
+        level.clone_into(
+            &mut self
+                .log_level
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 }
 
 /// As `--sync` and `appendfsync` call it.
-pub(crate) fn durability_name(sync: Durability) -> &'static str {
+pub fn durability_name(sync: Durability) -> &'static str {
     match sync {
         Durability::Always => "always",
         Durability::EverySecond => "everysec",

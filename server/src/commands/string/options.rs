@@ -124,7 +124,6 @@ fn parse_time<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use resp::OwnedArgs;
 
     fn with_args<T>(words: &str, parse: impl FnOnce(Args<'_>) -> T) -> T {
         let mut request = Vec::new();
@@ -135,8 +134,7 @@ mod tests {
             .decode(&request)
             .expect("well formed")
             .expect("complete");
-        let owned = OwnedArgs::from(decoder.args(&request));
-        parse(Args::after(owned.as_args(), 0))
+        parse(Args::after(decoder.args(&request), 0))
     }
 
     /// The options of SET as a line of text, or `None` for a syntax error.

@@ -1,0 +1,81 @@
+//! Work that no client asks for: deleting what has expired, closing idle connections, measuring.
+
+use crate::clients::Wish;
+use crate::clock;
+use crate::shared::Shared;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How often due keys are looked for.
+const EXPIRY_EVERY: Duration = Duration::from_millis(100);
+/// How many are deleted at once, and how long a round may take: commands wait meanwhile.
+const EXPIRY_SLICE: usize = 256;
+const EXPIRY_BUDGET: Duration = Duration::from_millis(25);
+
+/// Starts the tasks; they end when shutdown is asked for. Needs a runtime to be entered.
+pub(crate) fn start(server: &Arc<Shared>) {
+    tokio::spawn(expire(Arc::clone(server)));
+    tokio::spawn(every_second(Arc::clone(server)));
+}
+
+async fn expire(server: Arc<Shared>) {
+    while wait(&server, EXPIRY_EVERY).await {
+        if !server.active_expiry.load(Ordering::Relaxed) {
+            continue;
+        }
+        let round = Arc::clone(&server);
+        let done = tokio::task::spawn_blocking(move || expire_round(&round)).await;
+        if done.is_err() {
+            tracing::error!("deleting expired keys panicked");
+        }
+    }
+}
+
+fn expire_round(server: &Shared) {
+    let started = Instant::now();
+    while started.elapsed() < EXPIRY_BUDGET {
+        match server.keyspace.expire_due(clock::now(), EXPIRY_SLICE) {
+            Ok(count) if count == EXPIRY_SLICE => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::debug!(%error, "expired keys could not be deleted");
+                return;
+            }
+        }
+    }
+}
+
+async fn every_second(server: Arc<Shared>) {
+    let mut calls_before = 0;
+    while wait(&server, Duration::from_secs(1)).await {
+        let calls = server.stats.total_calls();
+        server
+            .ops_per_second
+            .store(calls.saturating_sub(calls_before), Ordering::Relaxed);
+        calls_before = calls;
+        close_idle(&server);
+    }
+}
+
+/// `timeout`: closes connections that sent nothing for so long.
+fn close_idle(server: &Shared) {
+    let limit = server.settings.timeout_seconds();
+    if limit == 0 {
+        return;
+    }
+    let now = clock::now();
+    for client in server.clients.all() {
+        if client.idle_seconds(now) > limit {
+            client.wish(Wish::Kill);
+        }
+    }
+}
+
+/// Waits; false when the server is to stop.
+async fn wait(server: &Shared, duration: Duration) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => true,
+        () = server.shutdown.asked() => false,
+    }
+}

@@ -1,0 +1,235 @@
+//! What the table says about itself: the shapes of `COMMAND INFO` and `COMMAND DOCS`, ACL categories,
+//! and the page of all commands.
+
+use super::{Command, CommandSpec, Flags, Group, Keys, table};
+use bitmap_store::Bytes;
+use resp::Reply;
+use std::fmt::Write;
+
+/// Redis' ACL categories that a command of ours may be in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Category {
+    Keyspace,
+    Read,
+    Write,
+    String,
+    Bitmap,
+    Admin,
+    Fast,
+    Slow,
+    Dangerous,
+    Connection,
+    Transaction,
+}
+
+impl Category {
+    /// In Redis' order.
+    pub(crate) const ALL: [Category; 11] = [
+        Category::Keyspace,
+        Category::Read,
+        Category::Write,
+        Category::String,
+        Category::Bitmap,
+        Category::Admin,
+        Category::Fast,
+        Category::Slow,
+        Category::Dangerous,
+        Category::Connection,
+        Category::Transaction,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Category::Keyspace => "keyspace",
+            Category::Read => "read",
+            Category::Write => "write",
+            Category::String => "string",
+            Category::Bitmap => "bitmap",
+            Category::Admin => "admin",
+            Category::Fast => "fast",
+            Category::Slow => "slow",
+            Category::Dangerous => "dangerous",
+            Category::Connection => "connection",
+            Category::Transaction => "transaction",
+        }
+    }
+
+    /// The category of this name, in any case.
+    pub(crate) fn find(name: &[u8]) -> Option<Category> {
+        Self::ALL
+            .into_iter()
+            .find(|c| name.eq_ignore_ascii_case(c.name().as_bytes()))
+    }
+
+    /// Whether `command` is in it.
+    pub(crate) fn has(self, command: &Command) -> bool {
+        let spec = command.spec;
+        match self {
+            Category::Keyspace => spec.flags.has(Flags::KEYSPACE),
+            Category::Read => spec.flags.has(Flags::READONLY),
+            Category::Write => spec.flags.has(Flags::WRITE),
+            Category::String => spec.group == Group::String,
+            Category::Bitmap => spec.group == Group::Bitmap,
+            Category::Admin => spec.flags.has(Flags::ADMIN),
+            Category::Fast => spec.flags.has(Flags::FAST),
+            Category::Slow => !spec.flags.has(Flags::FAST),
+            Category::Dangerous => spec.flags.has(Flags::DANGEROUS) || spec.flags.has(Flags::ADMIN),
+            Category::Connection => spec.group == Group::Connection,
+            Category::Transaction => spec.group == Group::Transactions,
+        }
+    }
+}
+
+/// An element of `COMMAND INFO`.
+pub(crate) fn info(command: &Command) -> Reply {
+    let spec = command.spec;
+    let statuses = |names: Vec<String>| {
+        Reply::Set(
+            names
+                .into_iter()
+                .map(|name| Reply::Status(name.into()))
+                .collect(),
+        )
+    };
+    let flags = spec.flags.names().map(str::to_owned).collect();
+    let categories = Category::ALL
+        .into_iter()
+        .filter(|category| category.has(command));
+    let categories = categories
+        .map(|category| format!("@{}", category.name()))
+        .collect();
+    let children = table().children(command).iter().map(info).collect();
+    Reply::Array(vec![
+        text(&command.full_name),
+        Reply::Int(i64::from(spec.arity)),
+        statuses(flags),
+        Reply::Int(i64::from(spec.keys.first)),
+        Reply::Int(i64::from(spec.keys.last)),
+        Reply::Int(i64::from(spec.keys.step)),
+        statuses(categories),
+        Reply::Array(Vec::new()),
+        Reply::Array(key_specs(spec)),
+        Reply::Array(children),
+    ])
+}
+
+/// What is done to the keys of a command, as `COMMAND GETKEYSANDFLAGS` prints it.
+pub(crate) fn key_flags(spec: &CommandSpec) -> [&'static str; 2] {
+    if spec.flags.has(Flags::WRITE) {
+        ["RW", "access"]
+    } else {
+        ["RO", "access"]
+    }
+}
+
+fn key_specs(spec: &CommandSpec) -> Vec<Reply> {
+    let Keys { first, last, step } = spec.keys;
+    if first == 0 {
+        return Vec::new();
+    }
+    let flags = key_flags(spec)
+        .map(|flag| Reply::Status(flag.into()))
+        .to_vec();
+    let int = |number: i16| Reply::Int(i64::from(number));
+    // Counted from the first key, unless from the end.
+    let last = if last >= 0 { last - first } else { last };
+    let begin = vec![
+        (text("type"), text("index")),
+        (text("spec"), Reply::Map(vec![(text("index"), int(first))])),
+    ];
+    let range = vec![
+        (text("lastkey"), int(last)),
+        (text("keystep"), int(step)),
+        (text("limit"), Reply::Int(0)),
+    ];
+    let find = vec![
+        (text("type"), text("range")),
+        (text("spec"), Reply::Map(range)),
+    ];
+    vec![Reply::Map(vec![
+        (text("flags"), Reply::Set(flags)),
+        (text("begin_search"), Reply::Map(begin)),
+        (text("find_keys"), Reply::Map(find)),
+    ])]
+}
+
+/// The name and the entry of `COMMAND DOCS`.
+pub(crate) fn docs(command: &Command) -> (Reply, Reply) {
+    let spec = command.spec;
+    let mut fields = vec![
+        (text("summary"), text(spec.summary)),
+        (text("since"), text(spec.since)),
+        (text("group"), text(spec.group.name())),
+        (text("complexity"), text(spec.complexity)),
+    ];
+    let children = table().children(command);
+    if !children.is_empty() {
+        fields.push((
+            text("subcommands"),
+            Reply::Map(children.iter().map(docs).collect()),
+        ));
+    }
+    (text(&command.full_name), Reply::Map(fields))
+}
+
+fn text(text: &str) -> Reply {
+    Reply::bulk(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+/// The page of all commands, by group.
+pub(crate) fn markdown() -> String {
+    let mut page = String::from(
+        "# Commands\n\n\
+         Generated from the server's table of commands by `bitmapistd --print-commands`. *Arity* counts\n\
+         the command's name; a negative one is a minimum. *Since* is the version of Redis that brought the\n\
+         command.\n",
+    );
+    for group in Group::ALL {
+        let name = group.name();
+        let title = name[..1].to_ascii_uppercase() + &name[1..];
+        let _ = write!(
+            page,
+            "\n## {title}\n\n| command | arity | flags | since | complexity | what it does |\n\
+             |---|---:|---|---|---|---|\n"
+        );
+        let mut commands: Vec<&Command> = table()
+            .all()
+            .iter()
+            .filter(|command| command.spec.group == group)
+            .collect();
+        commands.sort_by_key(|command| &command.full_name);
+        for command in commands {
+            let spec = command.spec;
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} | {} | {} | {} |",
+                command.full_name.to_ascii_uppercase().replace('|', " "),
+                spec.arity,
+                spec.flags.names().collect::<Vec<_>>().join(" "),
+                spec.since,
+                cell(spec.complexity),
+                cell(spec.summary),
+            );
+        }
+    }
+    page
+}
+
+/// Text that does not end a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_names_every_command() {
+        let page = markdown();
+        for command in table().all() {
+            let name = command.full_name.to_ascii_uppercase().replace('|', " ");
+            assert!(page.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What is sent: families of random commands over a few keys, so that they meet; right and wrong ones.
+
+mod arity;
+mod bitmaps;
+mod connection;
+mod expire;
+mod keys;
+mod server;
+mod strings;
+mod transactions;
+mod words;
+
+use super::Protocols;
+use super::case::Step;
+use crate::random::Random;
+use std::str::FromStr;
+
+/// A group of commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Connection,
+    Server,
+    Keys,
+    Expire,
+    Strings,
+    Bitmaps,
+    Transactions,
+    Arity,
+}
+
+impl Family {
+    pub const ALL: &[Family] = &[
+        Family::Connection,
+        Family::Server,
+        Family::Keys,
+        Family::Expire,
+        Family::Strings,
+        Family::Bitmaps,
+        Family::Transactions,
+        Family::Arity,
+    ];
+
+    /// How often one is sent, in comparison with the others.
+    pub fn weight(self) -> u32 {
+        match self {
+            Family::Connection => 4,
+            Family::Server => 4,
+            Family::Keys => 16,
+            Family::Expire => 14,
+            Family::Strings => 34,
+            Family::Bitmaps => 40,
+            Family::Transactions => 5,
+            Family::Arity => 8,
+        }
+    }
+}
+
+impl FromStr for Family {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Family::ALL
+            .iter()
+            .find(|f| format!("{f:?}").eq_ignore_ascii_case(text));
+        found
+            .copied()
+            .ok_or_else(|| format!("one of {:?}", Family::ALL).to_lowercase())
+    }
+}
+
+/// Makes up commands.
+pub struct Maker {
+    protocols: Protocols,
+}
+
+impl Maker {
+    pub fn new(protocols: Protocols) -> Self {
+        Maker { protocols }
+    }
+
+    /// Appends one command of the family, or a few that belong together.
+    pub fn make(&mut self, family: Family, random: &mut Random, out: &mut Vec<Step>) {
+        match family {
+            Family::Connection => connection::make(random, self.protocols, out),
+            Family::Server => server::make(random, out),
+            Family::Keys => keys::make(random, out),
+            Family::Expire => expire::make(random, out),
+            Family::Strings => out.push(Step::Send(strings::make(random))),
+            Family::Bitmaps => bitmaps::make(random, out),
+            Family::Transactions => transactions::make(random, out),
+            Family::Arity => out.push(Step::Send(arity::make(random))),
+        }
+    }
+}
