@@ -63,7 +63,10 @@ impl Map for BTreeMap<Box<[u8]>, Location> {
         self.get(key).is_some()
     }
     fn seek(&self, key: &[u8], count: usize) -> usize {
-        self.range::<Box<[u8]>, _>(Box::<[u8]>::from(key)..).take(count).map(|(key, _)| key.len()).sum()
+        self.range::<Box<[u8]>, _>(Box::<[u8]>::from(key)..)
+            .take(count)
+            .map(|(key, _)| key.len())
+            .sum()
     }
 }
 
@@ -98,7 +101,9 @@ fn trackist(count: usize) -> Vec<Vec<u8>> {
 }
 
 fn users(count: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|n| format!("user:{:07}:last_seen", n * 7919 % 10_000_000).into_bytes()).collect()
+    (0..count)
+        .map(|n| format!("user:{:07}:last_seen", n * 7919 % 10_000_000).into_bytes())
+        .collect()
 }
 
 fn shuffled(mut keys: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
@@ -154,7 +159,9 @@ fn measure<M: Map>(shape: &str, keys: &[Vec<u8>], seeks: usize) {
 
 fn main() {
     let asked: Option<usize> = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
-    println!("| keys | map | count | bytes/key | insert ns | in order ns | get ns | miss ns | seek + 10 ns |");
+    println!(
+        "| keys | map | count | bytes/key | insert ns | in order ns | get ns | miss ns | seek + 10 ns |"
+    );
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
     for count in asked.map_or(vec![1_000_000, 5_000_000], |count| vec![count]) {
         for (shape, keys) in [("trackist", trackist(count)), ("user", users(count))] {

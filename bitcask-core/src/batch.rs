@@ -156,7 +156,9 @@ impl Batch {
         };
         match self.too_large {
             Some((what, len, max)) => too_large(what, len, max),
-            None if self.bytes.len() > max_bytes => too_large("a batch", self.bytes.len(), max_bytes),
+            None if self.bytes.len() > max_bytes => {
+                too_large("a batch", self.bytes.len(), max_bytes)
+            }
             None => Ok(()),
         }
     }

@@ -169,7 +169,8 @@ impl Bitcask {
     /// As [`Bitcask::entry`].
     pub fn newest(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Option<UnixMillis>)>, Error> {
         let Some(location) = self.store.keydir().get(key) else { return Ok(None) };
-        let read = self.store.read(key, location.segment, location.offset, location.len as usize)?;
+        let read =
+            self.store.read(key, location.segment, location.offset, location.len as usize)?;
         let expires_at = read.record().expires_at;
         Ok(Some((read.into_value(), expires_at)))
     }
@@ -293,11 +294,7 @@ impl Bitcask {
 
     /// A key that begins with `prefix`, chosen by `choose(n)` (a number below n) at each branch of the
     /// tree. Not quite uniform: keys in sparse branches are likelier.
-    pub fn sample(
-        &self,
-        prefix: &[u8],
-        choose: &mut dyn FnMut(usize) -> usize,
-    ) -> Option<Vec<u8>> {
+    pub fn sample(&self, prefix: &[u8], choose: &mut dyn FnMut(usize) -> usize) -> Option<Vec<u8>> {
         self.store.keydir().sample(prefix, choose).map(|(key, _)| key)
     }
 
@@ -390,7 +387,13 @@ impl Store {
     }
 
     /// Reads a record that must be one of `key`.
-    fn read(&self, key: &[u8], segment: u32, offset: u32, guess: usize) -> Result<OwnedRecord, Error> {
+    fn read(
+        &self,
+        key: &[u8],
+        segment: u32,
+        offset: u32,
+        guess: usize,
+    ) -> Result<OwnedRecord, Error> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let read = self.log.read(segment, offset, guess)?;
         let record = read.record();
@@ -407,27 +410,26 @@ impl Store {
         let record = read.record();
         let (sequence, expires_at) = (record.sequence, record.expires_at);
         let written_at = record.timestamp;
-        let mut links = vec![(newest, record.link.map_or(0, |link| link.level))];
-        let mut previous = record.link;
+        // Newest first; the level of a link is known only of deltas, that is, of all but the last.
+        let mut links = Vec::new();
+        let (mut at, mut previous) = (newest, record.link);
         let mut values = vec![read.into_value()];
         while let Some(link) = previous {
             // A record follows one that was there before it, so a chain ends; a damaged link that passed
             // its CRC must not lead in circles.
-            let (this, _) = links[links.len() - 1];
-            if (link.segment, link.offset) >= (this.segment, this.offset) {
-                return Err(self.damaged(this, "a delta follows a later record"));
+            if (link.segment, link.offset) >= (at.segment, at.offset) {
+                return Err(self.damaged(at, "a delta follows a later record"));
             }
+            links.push((at, link.level));
             let read = self.read(key, link.segment, link.offset, GUESS_BYTES)?;
             let record = read.record();
             let len = u32::try_from(record.len).expect("a record is shorter than 4 GiB");
-            let at = Location { segment: link.segment, offset: link.offset, len };
-            links.push((at, record.link.map_or(0, |link| link.level)));
+            at = Location { segment: link.segment, offset: link.offset, len };
             previous = record.link;
             values.push(read.into_value());
         }
-        links.reverse();
         values.reverse();
-        let chain = Chain::from_links(links);
+        let chain = Chain::from_links(at, links.into_iter().rev());
         let deltas = values.split_off(1);
         let base = values.pop().expect("a chain has a base");
         Ok(Entry { base, deltas, chain, expires_at, sequence, written_at })

@@ -24,14 +24,15 @@ pub trait Fold: Send + Sync {
 /// record before them, and counts as one link of the next level, as digits carry in a counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    pub(crate) links: Vec<Link>,
+    base: Location,
+    deltas: Vec<Link>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
-    pub(crate) location: Location,
-    /// 0 for the base and for a delta that absorbed nothing.
-    pub(crate) level: u8,
+struct Link {
+    location: Location,
+    /// 0 for a delta that absorbed nothing.
+    level: u8,
 }
 
 impl Chain {
@@ -40,25 +41,24 @@ impl Chain {
 
     /// The chain of a value just put: its base alone.
     pub fn base(location: Location) -> Self {
-        Chain { links: vec![Link { location, level: 0 }] }
+        Chain { base: location, deltas: Vec::new() }
     }
 
-    /// The chain that the log holds, base first, with the level of each link.
-    pub(crate) fn from_links(links: Vec<(Location, u8)>) -> Self {
-        assert!(!links.is_empty(), "a chain has a base");
-        let links = links.into_iter().map(|(location, level)| Link { location, level }).collect();
-        Chain { links }
+    /// The chain that the log holds: its base, and its deltas with the level of each.
+    pub(crate) fn from_links(base: Location, deltas: impl Iterator<Item = (Location, u8)>) -> Self {
+        let deltas = deltas.map(|(location, level)| Link { location, level }).collect();
+        Chain { base, deltas }
     }
 
     /// Number of records, the base included.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
-        self.links.len()
+        1 + self.deltas.len()
     }
 
     /// The newest record.
     pub fn newest(&self) -> Location {
-        self.links[self.links.len() - 1].location
+        self.deltas.last().map_or(self.base, |link| link.location)
     }
 
     /// How many of the newest links the next delta absorbs: it must carry their changes, too.
@@ -71,15 +71,15 @@ impl Chain {
     /// Notes that a delta was appended at `location`, having absorbed [`Chain::absorbs`] links.
     pub fn push(&mut self, location: Location) {
         let (absorbed, level) = self.next();
-        self.links.truncate(self.links.len() - absorbed);
-        self.links.push(Link { location, level });
+        self.deltas.truncate(self.deltas.len() - absorbed);
+        self.deltas.push(Link { location, level });
     }
 
     /// (links absorbed by the next delta, its level).
     fn next(&self) -> (usize, u8) {
         let (mut absorbed, mut level) = (0, 0);
         loop {
-            let rest = &self.links[1..self.links.len() - absorbed];
+            let rest = &self.deltas[..self.deltas.len() - absorbed];
             let run = rest.iter().rev().take_while(|link| link.level == level).count();
             if run < Self::FAN - 1 {
                 return (absorbed, level);
@@ -91,20 +91,25 @@ impl Chain {
 
     /// Bytes of the live records, headers included.
     pub fn bytes(&self) -> u64 {
-        self.links.iter().map(|link| u64::from(link.location.len)).sum()
+        bytes(self.base, &self.deltas)
     }
 
     /// What the next delta says of the chain before it.
     pub(crate) fn next_link(&self) -> NextLink {
         let (absorbed, level) = self.next();
-        let kept = &self.links[..self.links.len() - absorbed];
+        let kept = &self.deltas[..self.deltas.len() - absorbed];
         NextLink {
-            previous: kept[kept.len() - 1].location,
+            previous: kept.last().map_or(self.base, |link| link.location),
             level,
-            kept: kept.len(),
-            kept_bytes: kept.iter().map(|link| u64::from(link.location.len)).sum(),
+            kept: 1 + kept.len(),
+            kept_bytes: bytes(self.base, kept),
         }
     }
+}
+
+fn bytes(base: Location, deltas: &[Link]) -> u64 {
+    let each = deltas.iter().map(|link| u64::from(link.location.len));
+    u64::from(base.len) + each.sum::<u64>()
 }
 
 /// See [`Chain::next_link`].

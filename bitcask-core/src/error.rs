@@ -62,7 +62,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Io { op, path, source } => write!(f, "cannot {op} {}: {source}", path.display()),
-            Error::Full { path } => write!(f, "no space left on the device to grow {}", path.display()),
+            Error::Full { path } => {
+                write!(f, "no space left on the device to grow {}", path.display())
+            }
             Error::Corrupt { path, offset, reason } => {
                 write!(f, "{} is damaged at offset {offset}: {reason}", path.display())
             }
@@ -75,8 +77,12 @@ impl fmt::Display for Error {
             Error::TooLarge { what, len, max } => {
                 write!(f, "{what} of {len} bytes is longer than {max} bytes")
             }
-            Error::ChainMoved => f.write_str("the delta follows a record that is no longer the newest"),
-            Error::NoFold => f.write_str("the value is a chain of deltas and the store has no fold"),
+            Error::ChainMoved => {
+                f.write_str("the delta follows a record that is no longer the newest")
+            }
+            Error::NoFold => {
+                f.write_str("the value is a chain of deltas and the store has no fold")
+            }
         }
     }
 }

@@ -123,10 +123,15 @@ fn a_long_deterministic_run_agrees_with_a_btreemap() {
         let grow = (n / 50_000) % 2 == 0;
         let key = match random.below(3) {
             0 => random.below(100_000).to_string().into_bytes(),
-            1 => format!("trackist_event{}_2026-{:02}", random.below(40), random.below(9000)).into_bytes(),
+            1 => format!("trackist_event{}_2026-{:02}", random.below(40), random.below(9000))
+                .into_bytes(),
             _ => (random.below(1 << 20) as u32).to_be_bytes().to_vec(),
         };
-        let op = if random.below(10) < if grow { 8 } else { 1 } { Op::Insert(key) } else { Op::Remove(key) };
+        let op = if random.below(10) < if grow { 8 } else { 1 } {
+            Op::Insert(key)
+        } else {
+            Op::Remove(key)
+        };
         apply(&mut keydir, &mut model, op, n);
     }
     assert_eq!(walked(&keydir, b"", b""), model.into_iter().collect::<Vec<_>>());

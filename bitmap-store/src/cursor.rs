@@ -45,7 +45,8 @@ impl Dictionary {
         let mut dictionary = Dictionary { prefixes: vec![Vec::new()], ..Dictionary::default() };
         dictionary.indexes.insert(Vec::new(), 0);
         for name in names {
-            let index = layout::cursor_of(&name).filter(|i| usize::from(*i) == dictionary.prefixes.len());
+            let index =
+                layout::cursor_of(&name).filter(|i| usize::from(*i) == dictionary.prefixes.len());
             if let (Some(index), Some((prefix, _))) = (index, log.newest(&name)?) {
                 dictionary.indexes.insert(prefix.clone(), index);
                 dictionary.prefixes.push(prefix);

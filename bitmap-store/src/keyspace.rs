@@ -4,7 +4,7 @@ use crate::cache::Budget;
 use crate::cursor::Dictionary;
 use crate::layout;
 use crate::record::RecordFold;
-use crate::stripe::{Backing, STRIPES, Stripe, lock};
+use crate::stripe::{Backing, Lookups, STRIPES, Stripe, lock};
 use crate::transaction::{Guards, Transaction};
 use crate::{DATABASES, Db, Error};
 use bitcask_core::storage::Dir;
@@ -150,12 +150,7 @@ impl Keyspace {
             Counts { keys: count(&layout::key(db, b"")), expires: count(&layout::expiries(db)) }
         });
         let cursors = Mutex::new(Dictionary::load(&log)?);
-        let backing = Backing {
-            log,
-            budget: Budget::new(options.cache_bytes),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-        };
+        let backing = Backing { log, budget: Budget::new(options.cache_bytes) };
         let shared = Shared {
             stripes: (0..STRIPES).map(|_| Mutex::new(Stripe::new())).collect(),
             backing,
@@ -265,10 +260,12 @@ impl Keyspace {
     /// Figures of the keyspace.
     pub fn stats(&self) -> Stats {
         let (shared, log) = (&self.shared, self.shared.backing.log.stats());
-        let (mut cache_entries, mut cached_keys) = (0, 0);
+        let (mut cache_entries, mut cached_keys, mut lookups) = (0, 0, Lookups::default());
         for stripe in &shared.stripes {
             let stripe = lock(stripe);
             cache_entries += stripe.cache.len();
+            lookups.hits += stripe.lookups.hits;
+            lookups.misses += stripe.lookups.misses;
             cached_keys += stripe.cache.names().filter(|name| layout::is_key(name)).count();
         }
         Stats {
@@ -276,8 +273,8 @@ impl Keyspace {
             cache_bytes: shared.backing.budget.used(),
             cache_entries,
             cached_keys,
-            cache_hits: shared.backing.hits.load(Ordering::Relaxed),
-            cache_misses: shared.backing.misses.load(Ordering::Relaxed),
+            cache_hits: lookups.hits,
+            cache_misses: lookups.misses,
             expired: shared.expired.load(Ordering::Relaxed),
             log_bytes: log.appended_bytes,
             sync_count: log.syncs,

@@ -169,7 +169,8 @@ impl Span {
     /// The span of twice the size that this is a half of.
     pub(crate) fn parent(self) -> Option<Span> {
         let level = self.level + 1;
-        (level <= 16).then(|| Span { lower: (u32::from(self.lower) >> level << level) as u16, level })
+        (level <= 16)
+            .then(|| Span { lower: (u32::from(self.lower) >> level << level) as u16, level })
     }
 
     /// The ids in it.

@@ -52,7 +52,10 @@ mod transaction;
 mod value;
 mod watch;
 
-pub use bitcask_core::{Durability, Durable, Position, RecoveryReport, TornTail, UnixMillis, storage};
+pub use bitcask_core::Error as StorageError;
+pub use bitcask_core::{
+    Durability, Durable, Position, RecoveryReport, TornTail, UnixMillis, storage,
+};
 pub use bitmap::ops::BitOp;
 pub use bytes::Bytes;
 pub use db::{DATABASES, Db, MAX_KEY_BYTES, MAX_VALUE_BYTES};

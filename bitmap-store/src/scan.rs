@@ -60,7 +60,8 @@ impl Keyspace {
         };
         let mut found = Vec::new();
         let wanted = |key: &Vec<u8>| {
-            glob.is_none_or(|glob| glob.matches(key)) && kind.is_none_or(|kind| kind == Kind::String)
+            glob.is_none_or(|glob| glob.matches(key))
+                && kind.is_none_or(|kind| kind == Kind::String)
         };
         loop {
             let (chunk, next) = self.chunk(db, b"", &from, count.clamp(1, CHUNK));
@@ -134,7 +135,13 @@ impl Keyspace {
     }
 
     /// Up to `count` keys that begin with `prefix`, from the first not below `from`, and the key after.
-    fn chunk(&self, db: Db, prefix: &[u8], from: &[u8], count: usize) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
+    fn chunk(
+        &self,
+        db: Db,
+        prefix: &[u8],
+        from: &[u8],
+        count: usize,
+    ) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
         let (mut keys, mut next) = (Vec::new(), None);
         let (prefix, from) = (layout::key(db, prefix), layout::key(db, from));
         self.shared.backing.log.walk(&prefix, &from, &mut |name| {

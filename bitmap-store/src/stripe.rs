@@ -4,10 +4,10 @@ use crate::cache::{Budget, Cache};
 use crate::layout::{self, Span};
 use crate::value::{Cached, KeyEntry, Page, PageRef, damaged};
 use crate::{Db, Error};
-use bitcask_core::Bitcask;
+use bitcask_core::{Batch, Bitcask, UnixMillis};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 /// Number of stripes: so many that two clients seldom meet in one by chance.
@@ -17,14 +17,28 @@ pub(crate) struct Stripe {
     pub(crate) cache: Cache<Cached>,
     /// By the name of the key's record.
     pub(crate) watchers: HashMap<Box<[u8]>, Vec<Weak<AtomicBool>>>,
+    pub(crate) lookups: Lookups,
+    /// For whoever commits while it holds the stripe: spares the allocation.
+    pub(crate) batch: Batch,
+}
+
+/// How often a value was cached.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lookups {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+}
+
+impl Lookups {
+    fn count(&mut self, missed: bool) {
+        *if missed { &mut self.misses } else { &mut self.hits } += 1;
+    }
 }
 
 /// What stripes need to load what they do not have.
 pub(crate) struct Backing {
     pub(crate) log: Bitcask,
     pub(crate) budget: Budget,
-    pub(crate) hits: AtomicU64,
-    pub(crate) misses: AtomicU64,
 }
 
 pub(crate) fn lock(stripe: &Mutex<Stripe>) -> MutexGuard<'_, Stripe> {
@@ -34,26 +48,34 @@ pub(crate) fn lock(stripe: &Mutex<Stripe>) -> MutexGuard<'_, Stripe> {
 
 impl Stripe {
     pub(crate) fn new() -> Self {
-        Stripe { cache: Cache::new(), watchers: HashMap::new() }
+        Stripe {
+            cache: Cache::new(),
+            watchers: HashMap::new(),
+            lookups: Lookups::default(),
+            batch: Batch::new(UnixMillis(0)),
+        }
     }
 
     /// The entry of the key whose record is `name`.
-    pub(crate) fn key(&mut self, backing: &Backing, db: Db, name: &[u8]) -> Result<&mut KeyEntry, Error> {
-        if self.cache.contains(name) {
-            backing.hits.fetch_add(1, Ordering::Relaxed);
-        } else {
-            backing.misses.fetch_add(1, Ordering::Relaxed);
-            let loaded = match backing.log.entry(name)? {
+    pub(crate) fn key(
+        &mut self,
+        backing: &Backing,
+        db: Db,
+        name: &[u8],
+    ) -> Result<&mut KeyEntry, Error> {
+        let (cached, loaded) = self.cache.get_or_load(&backing.budget, name, || {
+            let entry = match backing.log.entry(name)? {
                 None => KeyEntry::absent(),
                 Some(entry) => KeyEntry::load(&entry, |id| directory(&backing.log, db, id))
                     .map_err(|reason| damaged(name, reason))?,
             };
-            let weight = loaded.memory_bytes();
-            self.cache.insert(&backing.budget, name, Cached::Key(loaded), weight);
-        }
-        match self.cache.get(name) {
-            Some(Cached::Key(entry)) => Ok(entry),
-            _ => unreachable!("a key's name is none of a page"),
+            let weight = entry.memory_bytes();
+            Ok::<_, Error>((Cached::Key(entry), weight))
+        })?;
+        self.lookups.count(loaded);
+        match cached {
+            Cached::Key(entry) => Ok(entry),
+            Cached::Page(_) => unreachable!("a key's name is none of a page"),
         }
     }
 
@@ -66,24 +88,25 @@ impl Stripe {
         span: Span,
     ) -> Result<&mut Page, Error> {
         let name = layout::page(db, id, span);
-        if self.cache.contains(&name) {
-            backing.hits.fetch_add(1, Ordering::Relaxed);
-        } else {
-            backing.misses.fetch_add(1, Ordering::Relaxed);
+        let (cached, loaded) = self.cache.get_or_load(&backing.budget, &name, || {
             let entry = backing.log.entry(&name)?;
             let entry = entry.ok_or_else(|| damaged(&name, "a page of a bitmap is missing"))?;
             let page = Page::load(&entry).map_err(|reason| damaged(&name, reason))?;
             let weight = page.memory_bytes();
-            self.cache.insert(&backing.budget, &name, Cached::Page(page), weight);
-        }
-        match self.cache.get(&name) {
-            Some(Cached::Page(page)) => Ok(page),
-            _ => unreachable!("a page's name is none of a key"),
+            Ok::<_, Error>((Cached::Page(page), weight))
+        })?;
+        self.lookups.count(loaded);
+        match cached {
+            Cached::Page(page) => Ok(page),
+            Cached::Key(_) => unreachable!("a page's name is none of a key"),
         }
     }
 
     /// Tells those who watch a key that it has changed.
     pub(crate) fn notify(&mut self, name: &[u8]) {
+        if self.watchers.is_empty() {
+            return;
+        }
         if let Some(watchers) = self.watchers.get(name) {
             for flag in watchers.iter().filter_map(Weak::upgrade) {
                 flag.store(true, Ordering::Release);

@@ -5,8 +5,8 @@ use crate::bitmap::assignment::Assignment;
 use crate::bitmap::{Ids, bytes};
 use crate::layout::{self, Span};
 use crate::record::{self, Base, Delta};
-use bitcask_core::{Batch, Chain, Entry, Location, RecordIndex, UnixMillis};
 use ::bytes::Bytes;
+use bitcask_core::{Batch, Chain, Entry, Location, RecordIndex, UnixMillis};
 use std::sync::Arc;
 
 /// What the cache holds under a name of the log.
@@ -151,7 +151,9 @@ impl Written {
     /// Notes where the record went.
     pub(crate) fn note(self, links: &mut Option<Links>, locate: impl Fn(RecordIndex) -> Location) {
         match (self, links) {
-            (Written::Base { record, len }, links) => *links = Some(Links::base(locate(record), len)),
+            (Written::Base { record, len }, links) => {
+                *links = Some(Links::base(locate(record), len))
+            }
             (Written::Delta { record, len }, Some(links)) => {
                 links.chain.push(locate(record));
                 links.delta_len += len;
@@ -215,7 +217,9 @@ impl KeyEntry {
         pages: impl FnOnce(u64) -> Vec<PageRef>,
     ) -> Result<Self, &'static str> {
         let mut value = match record::base(&entry.base)? {
-            Base::String { bytes, raw } => Value::String(Text::new(Bytes::copy_from_slice(bytes), raw)),
+            Base::String { bytes, raw } => {
+                Value::String(Text::new(Bytes::copy_from_slice(bytes), raw))
+            }
             Base::Bitmap { byte_len, ids } => {
                 Value::Bitmap(Bitmap { ids: Arc::new(ids), byte_len, touched: Touched::default() })
             }
@@ -310,7 +314,8 @@ impl Value {
             Value::Absent => unreachable!("an absent key has no record"),
             Value::String(text) => {
                 let marks = &text.marks;
-                let from = if absorbs == 0 { text.logged_len } else { marks[marks.len() - absorbs] };
+                let from =
+                    if absorbs == 0 { text.logged_len } else { marks[marks.len() - absorbs] };
                 Delta::Appended(&text.bytes[from..]).encode(out);
             }
             Value::Bitmap(bitmap) => {

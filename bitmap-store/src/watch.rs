@@ -64,6 +64,8 @@ impl Drop for Watch {
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("name", &self.name.escape_ascii().to_string()).finish_non_exhaustive()
+        f.debug_struct("Watch")
+            .field("name", &self.name.escape_ascii().to_string())
+            .finish_non_exhaustive()
     }
 }

@@ -75,14 +75,19 @@ fn a_watch_notices_changes_deletion_expiry_and_flushing_of_its_key_alone() {
 #[test]
 fn the_cache_stays_within_its_budget_while_bitmaps_larger_than_it_are_worked_on() {
     let budget = 200_000;
-    let options = bitmap_store::Options { cache_bytes: budget, sizes: bitmap_store::Options::default().sizes, ..options() };
+    let options = bitmap_store::Options {
+        cache_bytes: budget,
+        sizes: bitmap_store::Options::default().sizes,
+        ..options()
+    };
     let keyspace = Keyspace::open_in(Arc::new(SimDir::new(1)), options).unwrap();
     for round in 0..3_u64 {
         for n in 0..3000_u64 {
             let key = format!("bitmap:{}", n % 7).into_bytes();
             let mut tx = keyspace.begin([(DB, &key[..])], NOW);
             for i in 0..30 {
-                tx.set_bit(DB, &key, (n * 7_919 + i * 65_537 + round * 31) % 8_000_000, true).unwrap();
+                tx.set_bit(DB, &key, (n * 7_919 + i * 65_537 + round * 31) % 8_000_000, true)
+                    .unwrap();
             }
             tx.commit().unwrap();
             assert!(keyspace.stats().cache_bytes <= budget);

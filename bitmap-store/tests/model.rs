@@ -42,7 +42,14 @@ fn id() -> impl Strategy<Value = u32> {
 fn op() -> impl Strategy<Value = Op> {
     let bytes = || vec(any::<u8>(), 0..30);
     let bit_op = prop::sample::select(vec![
-        BitOp::And, BitOp::Or, BitOp::Xor, BitOp::Not, BitOp::Diff, BitOp::Diff1, BitOp::AndOr, BitOp::One,
+        BitOp::And,
+        BitOp::Or,
+        BitOp::Xor,
+        BitOp::Not,
+        BitOp::Diff,
+        BitOp::Diff1,
+        BitOp::AndOr,
+        BitOp::One,
     ]);
     prop_oneof![
         30 => (key(), id(), prop::bool::weighted(0.7)).prop_map(|(k, i, b)| Op::SetBit(k, i, b)),
@@ -165,7 +172,11 @@ fn apply(tx: &mut Transaction<'_>, model: &mut Model, op: &Op) -> Result<(), Err
             tx.set_field(db, &name(*k), u64::from(*offset), *width, *value)?;
             model.change(*k, |s| {
                 for i in 0..*width {
-                    set_bit(s, u64::from(*offset) + u64::from(i), value >> (width - 1 - i) & 1 == 1);
+                    set_bit(
+                        s,
+                        u64::from(*offset) + u64::from(i),
+                        value >> (width - 1 - i) & 1 == 1,
+                    );
                 }
             });
             let mask = u64::MAX >> (64 - width);
@@ -228,7 +239,9 @@ fn apply(tx: &mut Transaction<'_>, model: &mut Model, op: &Op) -> Result<(), Err
             let text = model.get((0, *k)).cloned();
             let value = match &text {
                 None => Some(0),
-                Some(s) => std::str::from_utf8(s).ok().and_then(|s| s.parse::<i64>().ok().filter(|n| n.to_string() == s)),
+                Some(s) => std::str::from_utf8(s)
+                    .ok()
+                    .and_then(|s| s.parse::<i64>().ok().filter(|n| n.to_string() == s)),
             };
             match value {
                 None => assert!(matches!(tx.incr_by(db, &name(*k), *by), Err(Error::NotInteger))),
@@ -282,7 +295,8 @@ fn compare(keyspace: &Keyspace, model: &Model) {
         }
         let live = |(d, k): &(u8, u8)| *d == db && model.get((*d, *k)).is_some();
         let all = keyspace.keys(Db(db), &bitmap_store::Glob::new(b"*"), at(model.now)).unwrap();
-        let wanted: Vec<_> = model.strings.keys().filter(|key| live(key)).map(|(_, k)| name(*k)).collect();
+        let wanted: Vec<_> =
+            model.strings.keys().filter(|key| live(key)).map(|(_, k)| name(*k)).collect();
         assert_eq!(all, wanted);
     }
 }

@@ -25,7 +25,8 @@ fn delete(keyspace: &Keyspace, key: &[u8]) {
 fn key() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         vec(any::<u8>(), 0..4),
-        (0..3_u8, 0..40_u32).prop_map(|(p, n)| format!("trackist{p}_song:play_2026-{n:03}").into_bytes()),
+        (0..3_u8, 0..40_u32)
+            .prop_map(|(p, n)| format!("trackist{p}_song:play_2026-{n:03}").into_bytes()),
         (0..6_usize).prop_map(|n| vec![b'x'; n * 7]),
         (0..30_u32).prop_map(|n| format!("{}{n}", "long/".repeat(20)).into_bytes()),
     ]

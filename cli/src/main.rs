@@ -65,7 +65,10 @@ fn stats(dir: &PathBuf) -> Result<ExitCode, Error> {
     println!("segments      {}", stats.segments);
     println!("disk bytes    {}", stats.disk_bytes);
     if let Some(torn) = &store.recovery().torn {
-        println!("cut           {} bytes of an unfinished write at {} of {}", torn.bytes, torn.offset, torn.segment);
+        println!(
+            "cut           {} bytes of an unfinished write at {} of {}",
+            torn.bytes, torn.offset, torn.segment
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

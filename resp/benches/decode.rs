@@ -22,7 +22,10 @@ fn main() {
     let mut input = Vec::new();
     for n in 0..REQUESTS {
         let offset = (n * 7919).to_string();
-        encode_request(&[b"SETBIT", b"trackist_active_2026-11-20", offset.as_bytes(), b"1"], &mut input);
+        encode_request(
+            &[b"SETBIT", b"trackist_active_2026-11-20", offset.as_bytes(), b"1"],
+            &mut input,
+        );
     }
     let mut decoder = Decoder::new(Limits::default());
     println!("| what | ns each |");

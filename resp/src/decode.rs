@@ -104,7 +104,8 @@ impl Decoder {
         }
         let Some(first) = buffer.first() else { return Ok(None) };
         self.inline = *first != b'*';
-        let taken = if self.inline { self.decode_inline(buffer)? } else { self.decode_bulks(buffer)? };
+        let taken =
+            if self.inline { self.decode_inline(buffer)? } else { self.decode_bulks(buffer)? };
         self.complete = taken.is_some();
         Ok(taken)
     }
@@ -256,7 +257,10 @@ mod tests {
     }
 
     /// Feeds `input` in pieces and returns all requests.
-    fn decode_in_pieces(input: &[u8], mut piece: impl FnMut() -> usize) -> Result<Requests, ProtocolError> {
+    fn decode_in_pieces(
+        input: &[u8],
+        mut piece: impl FnMut() -> usize,
+    ) -> Result<Requests, ProtocolError> {
         let mut decoder = Decoder::new(Limits::default());
         let (mut requests, mut start, mut end) = (Vec::new(), 0, 0);
         loop {

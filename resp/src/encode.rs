@@ -20,7 +20,11 @@ impl Reply {
             Reply::Push(replies) => all(out, if resp3 { b'>' } else { b'*' }, replies, protocol),
             Reply::Map(pairs) => {
                 let len = pairs.len() as i64;
-                if resp3 { number(out, b'%', len) } else { number(out, b'*', len * 2) }
+                if resp3 {
+                    number(out, b'%', len)
+                } else {
+                    number(out, b'*', len * 2)
+                }
                 for (key, value) in pairs {
                     key.encode(protocol, out);
                     value.encode(protocol, out);
@@ -28,7 +32,9 @@ impl Reply {
             }
             Reply::Double(n) if resp3 => line(out, b',', &double(*n)),
             Reply::Double(n) => bulk(out, b'$', double(*n).as_bytes()),
-            Reply::Bool(yes) if resp3 => out.extend_from_slice(if *yes { b"#t\r\n" } else { b"#f\r\n" }),
+            Reply::Bool(yes) if resp3 => {
+                out.extend_from_slice(if *yes { b"#t\r\n" } else { b"#f\r\n" })
+            }
             Reply::Bool(yes) => number(out, b':', i64::from(*yes)),
             Reply::BigNumber(digits) if resp3 => line(out, b'(', digits),
             Reply::BigNumber(digits) => bulk(out, b'$', digits.as_bytes()),
@@ -127,7 +133,11 @@ mod tests {
             (Reply::bulk(""), "$0\r\n\r\n", "$0\r\n\r\n"),
             (Reply::Null, "$-1\r\n", "_\r\n"),
             (Reply::NullArray, "*-1\r\n", "_\r\n"),
-            (Reply::Array(vec![Reply::Int(1), Reply::Null]), "*2\r\n:1\r\n$-1\r\n", "*2\r\n:1\r\n_\r\n"),
+            (
+                Reply::Array(vec![Reply::Int(1), Reply::Null]),
+                "*2\r\n:1\r\n$-1\r\n",
+                "*2\r\n:1\r\n_\r\n",
+            ),
             (map, "*2\r\n$1\r\na\r\n:-12\r\n", "%1\r\n$1\r\na\r\n:-12\r\n"),
             (Reply::Set(vec![]), "*0\r\n", "~0\r\n"),
             (Reply::Push(vec![]), "*0\r\n", ">0\r\n"),

@@ -126,7 +126,11 @@ mod tests {
             ("a\"b\" c", vec![b"ab", b"c"]),
             ("x \"\"", vec![b"x", b""]),
         ] {
-            assert_eq!(words(line), Some(wanted.into_iter().map(<[u8]>::to_vec).collect()), "{line}");
+            assert_eq!(
+                words(line),
+                Some(wanted.into_iter().map(<[u8]>::to_vec).collect()),
+                "{line}"
+            );
         }
         for line in ["\"", "'", "\"a\"b", "'a'b", "\"\\"] {
             assert_eq!(words(line), None, "{line}");

@@ -50,9 +50,7 @@ async fn every_second(server: Arc<Shared>) {
     let mut calls_before = 0;
     while wait(&server, Duration::from_secs(1)).await {
         let calls = server.stats.total_calls();
-        server
-            .ops_per_second
-            .store(calls.saturating_sub(calls_before), Ordering::Relaxed);
+        server.ops_per_second.store(calls.saturating_sub(calls_before), Ordering::Relaxed);
         calls_before = calls;
         close_idle(&server);
     }

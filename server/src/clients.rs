@@ -108,10 +108,7 @@ impl Client {
         let wish = self.wished();
         if wish != Wish::Kill {
             let mut waker = lock(&self.waker);
-            if !waker
-                .as_ref()
-                .is_some_and(|waker| waker.will_wake(cx.waker()))
-            {
+            if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 *waker = Some(cx.waker().clone());
             }
         }
@@ -128,9 +125,7 @@ impl Client {
     }
 
     pub(crate) fn idle_seconds(&self, now: UnixMillis) -> u64 {
-        now.0
-            .saturating_sub(self.view.active_at.load(Ordering::Relaxed))
-            / 1000
+        now.0.saturating_sub(self.view.active_at.load(Ordering::Relaxed)) / 1000
     }
 
     /// The letters of `CLIENT LIST`: N for none.
@@ -161,11 +156,8 @@ impl Client {
         let command = u16::try_from(view.command.load(Ordering::Relaxed))
             .ok()
             .map_or("NULL", |id| &table().get(CommandId(id)).full_name);
-        let (query, output, multi_bytes) = (
-            get(&view.query_bytes),
-            get(&view.output_bytes),
-            get(&view.multi_bytes),
-        );
+        let (query, output, multi_bytes) =
+            (get(&view.query_bytes), get(&view.output_bytes), get(&view.multi_bytes));
         let names = self.names().clone();
         let mut text = String::with_capacity(256);
         let _ = write!(

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// The time of day.
 #[allow(clippy::disallowed_methods)] // this is the module that reads it
 fn wall() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Microseconds since 1970-01-01 00:00 UTC.
@@ -39,11 +37,7 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn start() -> Self {
         let started = Instant::now();
-        Clock {
-            wall: wall(),
-            started,
-            lap: started,
-        }
+        Clock { wall: wall(), started, lap: started }
     }
 
     /// The time when the current lap began.

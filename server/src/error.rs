@@ -43,11 +43,7 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Error::Store { dir, source } => {
-                write!(
-                    f,
-                    "cannot open the data directory {}: {source}",
-                    dir.display()
-                )?;
+                write!(f, "cannot open the data directory {}: {source}", dir.display())?;
                 f.write_str(advice(source))
             }
             Error::Bind { addr, source } if source.kind() == io::ErrorKind::AddrInUse => write!(

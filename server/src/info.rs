@@ -43,11 +43,7 @@ pub(crate) fn text(server: &Shared, now: UnixMillis, sections: &[String]) -> Str
         [one] if one == "commands" => return commands_of_bitmapist_server(server),
         _ => {}
     }
-    let named = |name: &str| {
-        sections
-            .iter()
-            .any(|section| section.eq_ignore_ascii_case(name))
-    };
+    let named = |name: &str| sections.iter().any(|section| section.eq_ignore_ascii_case(name));
     let all = named("all") || named("everything");
     let default = sections.is_empty() || named("default");
     let mut lines = Lines(String::with_capacity(4096));
@@ -92,10 +88,7 @@ fn server_section(lines: &mut Lines, server: &Shared, now: UnixMillis) {
     lines.field("process_id", std::process::id());
     lines.field("process_supervised", "no");
     lines.field("run_id", &server.run_id);
-    lines.field(
-        "tcp_port",
-        server.addrs.first().map_or(0, std::net::SocketAddr::port),
-    );
+    lines.field("tcp_port", server.addrs.first().map_or(0, std::net::SocketAddr::port));
     lines.field("server_time_usec", now.0 * 1000);
     lines.field("uptime_in_seconds", uptime);
     lines.field("uptime_in_days", uptime / 86_400);
@@ -111,30 +104,17 @@ fn server_section(lines: &mut Lines, server: &Shared, now: UnixMillis) {
 fn clients_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     let clients = server.clients.all();
     let largest = |figure: fn(&crate::clients::View) -> &std::sync::atomic::AtomicUsize| {
-        clients
-            .iter()
-            .map(|c| figure(&c.view).load(Ordering::Relaxed))
-            .max()
-            .unwrap_or(0)
+        clients.iter().map(|c| figure(&c.view).load(Ordering::Relaxed)).max().unwrap_or(0)
     };
     lines.field("connected_clients", clients.len());
     lines.field("cluster_connections", 0);
     lines.field("maxclients", server.settings.maxclients());
-    lines.field(
-        "client_recent_max_input_buffer",
-        largest(|view| &view.query_bytes),
-    );
-    lines.field(
-        "client_recent_max_output_buffer",
-        largest(|view| &view.output_bytes),
-    );
+    lines.field("client_recent_max_input_buffer", largest(|view| &view.query_bytes));
+    lines.field("client_recent_max_output_buffer", largest(|view| &view.output_bytes));
     lines.field("blocked_clients", 0);
     lines.field("tracking_clients", 0);
     lines.field("clients_in_timeout_table", 0);
-    let watching = clients
-        .iter()
-        .filter(|c| c.view.watched.load(Ordering::Relaxed) > 0)
-        .count();
+    let watching = clients.iter().filter(|c| c.view.watched.load(Ordering::Relaxed) > 0).count();
     lines.field("watching_clients", watching);
 }
 
@@ -161,27 +141,18 @@ fn memory_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.bytes("used_memory", memory.used);
     lines.bytes("used_memory_rss", memory.rss);
     lines.bytes("used_memory_peak", memory.peak_rss);
-    lines.field(
-        "used_memory_peak_perc",
-        percent(memory.rss, memory.peak_rss),
-    );
+    lines.field("used_memory_peak_perc", percent(memory.rss, memory.peak_rss));
     lines.field("used_memory_overhead", stats.keydir_bytes);
     lines.field("used_memory_startup", 0);
     lines.field("used_memory_dataset", stats.cache_bytes);
-    lines.field(
-        "used_memory_dataset_perc",
-        percent(stats.cache_bytes as u64, memory.used),
-    );
+    lines.field("used_memory_dataset_perc", percent(stats.cache_bytes as u64, memory.used));
     lines.bytes("total_system_memory", *SYSTEM_MEMORY);
     lines.bytes("used_memory_lua", 0);
     lines.bytes("maxmemory", 0);
     lines.field("maxmemory_policy", "noeviction");
     let ratio = memory.rss as f64 / memory.used.max(1) as f64;
     lines.field("mem_fragmentation_ratio", format_args!("{ratio:.2}"));
-    lines.field(
-        "mem_fragmentation_bytes",
-        memory.rss.saturating_sub(memory.used),
-    );
+    lines.field("mem_fragmentation_bytes", memory.rss.saturating_sub(memory.used));
     lines.field("mem_not_counted_for_evict", 0);
     lines.field("mem_clients_slaves", 0);
     let clients = server.clients.all();
@@ -203,10 +174,7 @@ fn persistence_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("async_loading", 0);
     lines.field("rdb_changes_since_last_save", 0);
     lines.field("rdb_bgsave_in_progress", 0);
-    lines.field(
-        "rdb_last_save_time",
-        server.last_save.load(Ordering::Relaxed),
-    );
+    lines.field("rdb_last_save_time", server.last_save.load(Ordering::Relaxed));
     lines.field("rdb_last_bgsave_status", "ok");
     lines.field("rdb_last_bgsave_time_sec", 0);
     lines.field("rdb_current_bgsave_time_sec", -1);
@@ -219,10 +187,7 @@ fn persistence_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("aof_last_write_status", "ok");
     let stats = server.keyspace.stats();
     lines.field("aof_current_size", stats.disk_bytes);
-    lines.field(
-        "aof_base_size",
-        stats.disk_bytes.saturating_sub(stats.log_bytes),
-    );
+    lines.field("aof_base_size", stats.disk_bytes.saturating_sub(stats.log_bytes));
 }
 
 fn stats_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
@@ -234,10 +199,7 @@ fn stats_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("instantaneous_ops_per_sec", get(&server.ops_per_second));
     lines.field("total_net_input_bytes", get(&server.stats.input_bytes));
     lines.field("total_net_output_bytes", get(&server.stats.output_bytes));
-    lines.field(
-        "rejected_connections",
-        get(&server.stats.rejected_connections),
-    );
+    lines.field("rejected_connections", get(&server.stats.rejected_connections));
     lines.field("sync_full", 0);
     lines.field("sync_partial_ok", 0);
     lines.field("sync_partial_err", 0);
@@ -311,9 +273,7 @@ fn keyspace_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
 
 fn own_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     let stats = server.keyspace.stats();
-    let keys: u64 = (0..DATABASES)
-        .map(|db| server.keyspace.db_size(Db(db)))
-        .sum();
+    let keys: u64 = (0..DATABASES).map(|db| server.keyspace.db_size(Db(db))).sum();
     lines.field("keys", keys);
     lines.field("keydir_bytes", stats.keydir_bytes);
     lines.field("cache_bytes", stats.cache_bytes);
@@ -339,13 +299,8 @@ fn sync_name(sync: Durability) -> &'static str {
 
 /// bitmapist-server's `INFO keys`; its lines end with a line feed alone.
 fn keys_of_bitmapist_server(server: &Shared) -> String {
-    let keys: u64 = (0..DATABASES)
-        .map(|db| server.keyspace.db_size(Db(db)))
-        .sum();
-    format!(
-        "keys_total:{keys}\nkeys_cached:{}\n",
-        server.keyspace.stats().cache_entries
-    )
+    let keys: u64 = (0..DATABASES).map(|db| server.keyspace.db_size(Db(db))).sum();
+    format!("keys_total:{keys}\nkeys_cached:{}\n", server.keyspace.stats().cache_entries)
 }
 
 /// bitmapist-server's `INFO commands`: calls since it was asked for last.
@@ -354,9 +309,7 @@ fn commands_of_bitmapist_server(server: &Shared) -> String {
     let mut text = String::new();
     for command in table().top_level() {
         let own = command.id.index();
-        let total: u64 = calls[own..=own + table().children(command).len()]
-            .iter()
-            .sum();
+        let total: u64 = calls[own..=own + table().children(command).len()].iter().sum();
         let _ = writeln!(text, "{}:{total}", command.spec.name);
     }
     text
@@ -364,12 +317,8 @@ fn commands_of_bitmapist_server(server: &Shared) -> String {
 
 /// As Redis writes a number of bytes for people: `1.63M`.
 fn human(bytes: u64) -> String {
-    const UNITS: [(u64, char); 4] = [
-        (1 << 40, 'T'),
-        (1 << 30, 'G'),
-        (1 << 20, 'M'),
-        (1 << 10, 'K'),
-    ];
+    const UNITS: [(u64, char); 4] =
+        [(1 << 40, 'T'), (1 << 30, 'G'), (1 << 20, 'M'), (1 << 10, 'K')];
     match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
         Some((unit, letter)) => format!("{:.2}{letter}", bytes as f64 / *unit as f64),
         None => format!("{bytes}B"),
@@ -382,12 +331,7 @@ fn percent(part: u64, whole: u64) -> String {
 
 static OS: LazyLock<String> = LazyLock::new(|| {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!(
-        "{} {} {}",
-        std::env::consts::OS,
-        release.trim(),
-        std::env::consts::ARCH
-    )
+    format!("{} {} {}", std::env::consts::OS, release.trim(), std::env::consts::ARCH)
 });
 
 static SYSTEM_MEMORY: LazyLock<u64> = LazyLock::new(|| {
@@ -397,10 +341,7 @@ static SYSTEM_MEMORY: LazyLock<u64> = LazyLock::new(|| {
 
 /// A figure of `/proc/self/status`, in KiB; 0 where there is none.
 fn status_kib(name: &str) -> u64 {
-    figure_after(
-        &std::fs::read_to_string("/proc/self/status").unwrap_or_default(),
-        name,
-    )
+    figure_after(&std::fs::read_to_string("/proc/self/status").unwrap_or_default(), name)
 }
 
 /// The number after `name`, at the start of a line.

@@ -45,18 +45,9 @@ fn serve(config: Config) -> Result<(), bitmapistd::Error> {
 /// Says where and how it serves.
 fn announce(config: &Config, handle: &Handle) {
     let mut places: Vec<String> = handle.addrs().iter().map(ToString::to_string).collect();
-    places.extend(
-        config
-            .unixsocket
-            .iter()
-            .map(|path| path.display().to_string()),
-    );
+    places.extend(config.unixsocket.iter().map(|path| path.display().to_string()));
     let dir = std::path::absolute(&config.dir).unwrap_or_else(|_| config.dir.clone());
-    println!(
-        "bitmapistd {} serves on {}",
-        env!("CARGO_PKG_VERSION"),
-        places.join(", ")
-    );
+    println!("bitmapistd {} serves on {}", env!("CARGO_PKG_VERSION"), places.join(", "));
     println!("  directory {}", dir.display());
     println!("  sync      {}", durability_name(config.sync));
     println!("  cache     {} MiB", config.cache_bytes >> 20);

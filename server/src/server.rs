@@ -40,11 +40,8 @@ impl Server {
             .build()
             .map_err(Error::System)?;
         let _entered = runtime.enter();
-        let bound =
-            net::bind(&config.addr, config.unixsocket.as_deref()).map_err(|e| Error::Bind {
-                addr: e.what,
-                source: e.source,
-            })?;
+        let bound = net::bind(&config.addr, config.unixsocket.as_deref())
+            .map_err(|e| Error::Bind { addr: e.what, source: e.source })?;
         refuse_file(&config.dir)?;
         let options = Options {
             durability: config.sync,
@@ -52,10 +49,8 @@ impl Server {
             segment_bytes: config.segment_bytes,
             ..Options::default()
         };
-        let keyspace = Keyspace::open(&config.dir, options).map_err(|source| Error::Store {
-            dir: config.dir.clone(),
-            source,
-        })?;
+        let keyspace = Keyspace::open(&config.dir, options)
+            .map_err(|source| Error::Store { dir: config.dir.clone(), source })?;
         let shared = Arc::new(Shared {
             keyspace,
             settings: Settings::new(&config),
@@ -73,11 +68,7 @@ impl Server {
         bound.serve(&shared);
         crate::background::start(&shared);
         drop(_entered);
-        Ok(Handle {
-            runtime: Some(runtime),
-            shared: Some(shared),
-            dir: config.dir,
-        })
+        Ok(Handle { runtime: Some(runtime), shared: Some(shared), dir: config.dir })
     }
 }
 
@@ -90,9 +81,7 @@ pub struct Handle {
 
 impl Handle {
     fn shared(&self) -> &Shared {
-        self.shared
-            .as_ref()
-            .expect("a handle holds its server until it is stopped")
+        self.shared.as_ref().expect("a handle holds its server until it is stopped")
     }
 
     /// The first TCP address, with the port that was chosen if 0 was asked for.
@@ -115,10 +104,8 @@ impl Handle {
     /// # Errors
     /// [`Error::System`] if the system refuses to deliver signals.
     pub fn wait(&self) -> Result<(), Error> {
-        let runtime = self
-            .runtime
-            .as_ref()
-            .expect("a handle holds its runtime until it is stopped");
+        let runtime =
+            self.runtime.as_ref().expect("a handle holds its runtime until it is stopped");
         runtime.block_on(self.wait_for_end()).map_err(Error::System)
     }
 
@@ -163,10 +150,7 @@ impl Handle {
             // A command still runs; what it does is not acknowledged any more.
             Err(shared) => shared.keyspace.sync(),
         };
-        closed.map_err(|source| Error::Store {
-            dir: self.dir.clone(),
-            source,
-        })
+        closed.map_err(|source| Error::Store { dir: self.dir.clone(), source })
     }
 }
 
@@ -180,9 +164,7 @@ impl Drop for Handle {
 
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handle")
-            .field("dir", &self.dir)
-            .finish_non_exhaustive()
+        f.debug_struct("Handle").field("dir", &self.dir).finish_non_exhaustive()
     }
 }
 
@@ -204,10 +186,7 @@ fn refuse_file(path: &Path) -> Result<(), Error> {
     if metadata.is_dir() {
         return Ok(());
     }
-    Err(Error::NotADirectory {
-        path: path.to_owned(),
-        kind: file_kind(path),
-    })
+    Err(Error::NotADirectory { path: path.to_owned(), kind: file_kind(path) })
 }
 
 /// What a file given as the directory seems to be, by its first bytes.

@@ -51,17 +51,11 @@ impl Session {
 
     /// Adds a registered watch.
     pub(crate) fn watch(&mut self, db: Db, key: &[u8], registration: Watch) {
-        self.watched.push(Watched {
-            db,
-            key: key.into(),
-            registration,
-        });
+        self.watched.push(Watched { db, key: key.into(), registration });
     }
 
     pub(crate) fn is_watching(&self, db: Db, key: &[u8]) -> bool {
-        self.watched
-            .iter()
-            .any(|watched| watched.db == db && *watched.key == *key)
+        self.watched.iter().any(|watched| watched.db == db && *watched.key == *key)
     }
 
     /// The flag that a change of a watched key sets.
@@ -97,23 +91,13 @@ impl Session {
     pub(crate) fn publish(&self, now: UnixMillis, query_bytes: usize, output_bytes: usize) {
         let view = &self.client.view;
         view.active_at.store(now.0, Ordering::Relaxed);
-        view.command
-            .store(u32::from(self.last_command.0), Ordering::Relaxed);
+        view.command.store(u32::from(self.last_command.0), Ordering::Relaxed);
         view.db.store(u32::from(self.db.0), Ordering::Relaxed);
-        let resp = if self.protocol == Protocol::Resp3 {
-            3
-        } else {
-            2
-        };
+        let resp = if self.protocol == Protocol::Resp3 { 3 } else { 2 };
         view.resp.store(resp, Ordering::Relaxed);
-        let multi = if self.queue.is_open() {
-            self.queue.len() as i64
-        } else {
-            -1
-        };
+        let multi = if self.queue.is_open() { self.queue.len() as i64 } else { -1 };
         view.multi.store(multi, Ordering::Relaxed);
-        view.multi_bytes
-            .store(self.queue.bytes(), Ordering::Relaxed);
+        view.multi_bytes.store(self.queue.bytes(), Ordering::Relaxed);
         view.watched.store(self.watched.len(), Ordering::Relaxed);
         view.query_bytes.store(query_bytes, Ordering::Relaxed);
         view.output_bytes.store(output_bytes, Ordering::Relaxed);

@@ -55,15 +55,11 @@ impl Stats {
     }
 
     pub(crate) fn rejected(&self, command: CommandId) {
-        self.commands[command.index()]
-            .rejected
-            .fetch_add(1, Ordering::Relaxed);
+        self.commands[command.index()].rejected.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn failed(&self, command: CommandId) {
-        self.commands[command.index()]
-            .failed
-            .fetch_add(1, Ordering::Relaxed);
+        self.commands[command.index()].failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts an error reply by its code.
@@ -92,10 +88,7 @@ impl Stats {
 
     /// Commands run, all together.
     pub(crate) fn total_calls(&self) -> u64 {
-        self.commands
-            .iter()
-            .map(|stats| stats.calls.load(Ordering::Relaxed))
-            .sum()
+        self.commands.iter().map(|stats| stats.calls.load(Ordering::Relaxed)).sum()
     }
 
     /// Calls per command since this was asked for last.
@@ -118,12 +111,9 @@ impl Stats {
                 counter.store(0, Ordering::Relaxed);
             }
         }
-        for counter in [
-            &self.connections,
-            &self.rejected_connections,
-            &self.input_bytes,
-            &self.output_bytes,
-        ] {
+        for counter in
+            [&self.connections, &self.rejected_connections, &self.input_bytes, &self.output_bytes]
+        {
             counter.store(0, Ordering::Relaxed);
         }
         lock(&self.errors).clear();

@@ -76,7 +76,9 @@ impl<S: Read + Write> Client<S> {
             let (command, expected) = (command.trim(), expected.trim());
             let reply = self.ask(command);
             match expected.strip_suffix('…') {
-                Some(start) => assert!(reply.starts_with(start), "{command} → {reply}, not {expected}"),
+                Some(start) => {
+                    assert!(reply.starts_with(start), "{command} → {reply}, not {expected}")
+                }
                 None => assert_eq!(reply, expected, "{command}"),
             }
         }

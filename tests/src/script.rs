@@ -60,8 +60,10 @@ pub fn shown(reply: &Reply) -> String {
         Reply::Set(items) => format!("~[{}]", listed(items)),
         Reply::Push(items) => format!(">[{}]", listed(items)),
         Reply::Map(pairs) => {
-            let pairs: Vec<String> =
-                pairs.iter().map(|(key, value)| format!("{} => {}", shown(key), shown(value))).collect();
+            let pairs: Vec<String> = pairs
+                .iter()
+                .map(|(key, value)| format!("{} => {}", shown(key), shown(value)))
+                .collect();
             format!("{{{}}}", pairs.join(", "))
         }
         Reply::Double(number) => format!(",{number}"),

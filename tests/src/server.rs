@@ -2,11 +2,12 @@
 
 use crate::binary::{binary, is_redis};
 use crate::client::{Client, PATIENCE};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -72,7 +73,7 @@ pub struct Server {
     pub addr: SocketAddr,
     /// What it printed before it served.
     pub greeting: String,
-    output: Receiver<String>,
+    output: Mutex<Receiver<String>>,
 }
 
 impl Server {
@@ -163,9 +164,14 @@ impl Server {
                 Err(_) => {}
             }
             if let Some(addr) = known
-                && TcpStream::connect(addr).is_ok()
+                && answers(addr)
             {
-                return Started::Serving(Server { child, addr, greeting, output });
+                return Started::Serving(Server {
+                    child,
+                    addr,
+                    greeting,
+                    output: Mutex::new(output),
+                });
             }
             if Instant::now() > deadline {
                 let _ = child.kill();
@@ -221,7 +227,8 @@ impl Server {
             ended = self.child.try_wait().expect("it is a child of ours");
             ended.is_some()
         });
-        let text = self.output.iter().map(|line| line + "\n").collect();
+        let output = self.output.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let text = output.iter().map(|line| line + "\n").collect();
         (ended.expect("it has ended"), text)
     }
 
@@ -246,6 +253,15 @@ impl Drop for Server {
 fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, places) = line.split_once(" serves on ")?;
     places.split(", ").find_map(|place| place.trim().parse().ok())
+}
+
+/// Does it answer there? One that still loads does not count.
+fn answers(addr: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(addr) else { return false };
+    let mut reply = [0; 7];
+    let _ = stream.set_read_timeout(Some(PATIENCE));
+    stream.write_all(b"PING\r\n").and_then(|()| stream.read_exact(&mut reply)).is_ok()
+        && &reply == b"+PONG\r\n"
 }
 
 fn free_port() -> u16 {

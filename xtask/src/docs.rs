@@ -37,11 +37,7 @@ fn printed(binary: &Path) -> Result<String, String> {
         .output()
         .map_err(|e| format!("{}: {e}", binary.display()))?;
     if !output.status.success() {
-        return Err(format!(
-            "{} --print-commands: {}",
-            binary.display(),
-            output.status
-        ));
+        return Err(format!("{} --print-commands: {}", binary.display(), output.status));
     }
     String::from_utf8(output.stdout).map_err(|e| e.to_string())
 }

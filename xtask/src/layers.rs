@@ -16,21 +16,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["bitmap-store", "resp"]),
     ("cli", &["resp", "bitmap-store", "bitcask-core"]),
     ("xtask", &[]),
-    (
-        "tests",
-        &["bitmapistd", "bitmap-store", "bitcask-core", "resp"],
-    ),
+    ("tests", &["bitmapistd", "bitmap-store", "bitcask-core", "resp"]),
 ];
 
 /// The names of our packages.
-const OURS: &[&str] = &[
-    "bitcask-core",
-    "bitmap-store",
-    "resp",
-    "bitmapistd",
-    "bitmapist-cli",
-    "tests",
-];
+const OURS: &[&str] =
+    &["bitcask-core", "bitmap-store", "resp", "bitmapistd", "bitmapist-cli", "tests"];
 
 /// A third-party crate, a crate of ours, and where in its sources it may be named. An empty path is
 /// everywhere.
@@ -72,9 +63,8 @@ pub fn run() -> Result<(), String> {
                 }
                 continue;
             }
-            let home = HOMES
-                .iter()
-                .find(|(name, crate_dir, _)| *name == dependency && crate_dir == dir);
+            let home =
+                HOMES.iter().find(|(name, crate_dir, _)| *name == dependency && crate_dir == dir);
             match home {
                 None => problems.push(format!(
                     "{dir} depends on {dependency}, which has no place in the table of xtask/src/layers.rs"
@@ -83,11 +73,7 @@ pub fn run() -> Result<(), String> {
             }
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems.join("\n"))
-    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
 /// The names in `[dependencies]`.
@@ -145,10 +131,8 @@ fn check_home(
         }
     }
     if !used {
-        problems.push(format!(
-            "{} depends on {dependency} and does not use it",
-            crate_dir.display()
-        ));
+        problems
+            .push(format!("{} depends on {dependency} and does not use it", crate_dir.display()));
     }
     Ok(())
 }

@@ -94,38 +94,13 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Test { quick } => test::run(quick),
-        Command::Compat {
-            commands,
-            seed,
-            protocol,
-            families,
-            ours,
-            theirs,
-            server,
-        } => {
-            let plan = compat::Plan {
-                commands,
-                seed,
-                protocol,
-                families,
-            };
+        Command::Compat { commands, seed, protocol, families, ours, theirs, server } => {
+            let plan = compat::Plan { commands, seed, protocol, families };
             compat::run(&plan, ours.zip(theirs), server)
         }
-        Command::Bench {
-            names,
-            quick,
-            census,
-            server,
-            seed,
-        } => bench::run(
-            &names,
-            &bench::Settings {
-                quick,
-                census,
-                seed,
-            },
-            server,
-        ),
+        Command::Bench { names, quick, census, server, seed } => {
+            bench::run(&names, &bench::Settings { quick, census, seed }, server)
+        }
         Command::Docs => docs::write(),
         Command::Crash { seeds } => crash::run(seeds),
         Command::Layers => layers::run(),

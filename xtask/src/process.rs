@@ -75,11 +75,7 @@ impl Server {
         };
         let data = dir.join("data");
         let addr = free_address()?;
-        let mut command = vec![
-            binary.display().to_string(),
-            "--addr".into(),
-            addr.to_string(),
-        ];
+        let mut command = vec![binary.display().to_string(), "--addr".into(), addr.to_string()];
         command.extend(["--dir".into(), data.display().to_string()]);
         command.extend(["--sync", sync, "--log-level", "warn"].map(String::from));
         command.extend(more.iter().map(|&arg| arg.to_owned()));
@@ -126,12 +122,7 @@ impl Server {
 
     fn start(command: Vec<String>, log: PathBuf, addr: SocketAddr) -> Result<Self, String> {
         let child = spawn(&command, &log)?;
-        let mut server = Server {
-            child,
-            command,
-            log,
-            addr,
-        };
+        let mut server = Server { child, command, log, addr };
         server.wait_until_it_answers()?;
         Ok(server)
     }
@@ -145,9 +136,7 @@ impl Server {
         let started = Instant::now();
         self.child = spawn(&self.command, &self.log)?;
         let mut connection = self.wait_until_it_answers()?;
-        let size = connection
-            .call(&["DBSIZE"])
-            .map_err(|e| self.blame(&e.to_string()))?;
+        let size = connection.call(&["DBSIZE"]).map_err(|e| self.blame(&e.to_string()))?;
         let took = started.elapsed();
         match size.integer() {
             Some(found) if found == keys => Ok(took),
@@ -198,8 +187,7 @@ impl Server {
         let status = fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        kib.map(|kib| kib * 1024)
-            .ok_or_else(|| format!("{path} has no VmRSS"))
+        kib.map(|kib| kib * 1024).ok_or_else(|| format!("{path} has no VmRSS"))
     }
 
     /// Asks it to stop (SIGTERM), and waits until it has.
@@ -239,11 +227,7 @@ impl Drop for Server {
 
 fn spawn(command: &[String], log: &Path) -> Result<Child, String> {
     let wrong = |e: io::Error| format!("{}: {e}", command[0]);
-    let output = File::options()
-        .create(true)
-        .append(true)
-        .open(log)
-        .map_err(wrong)?;
+    let output = File::options().create(true).append(true).open(log).map_err(wrong)?;
     let errors = output.try_clone().map_err(wrong)?;
     Command::new(&command[0])
         .args(&command[1..])
@@ -256,7 +240,5 @@ fn spawn(command: &[String], log: &Path) -> Result<Child, String> {
 
 fn free_address() -> Result<SocketAddr, String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    listener
-        .and_then(|l| l.local_addr())
-        .map_err(|e| format!("no free port: {e}"))
+    listener.and_then(|l| l.local_addr()).map_err(|e| format!("no free port: {e}"))
 }

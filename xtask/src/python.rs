@@ -32,11 +32,7 @@ const PACKAGES: &[&str] = &[
 ];
 
 pub const ENVIRONMENTS: &[Environment] = &[
-    Environment {
-        name: "Python: bitmapist, redis-py 5",
-        redis: REDIS_5,
-        module: "test_bitmapist",
-    },
+    Environment { name: "Python: bitmapist, redis-py 5", redis: REDIS_5, module: "test_bitmapist" },
     Environment {
         name: "Python: bitmapist, newest redis-py",
         redis: REDIS_NEWEST,
@@ -52,16 +48,8 @@ pub const ENVIRONMENTS: &[Environment] = &[
         redis: REDIS_NEWEST,
         module: "test_bitmapist4",
     },
-    Environment {
-        name: "Python: redis-py 5",
-        redis: REDIS_5,
-        module: "test_redis_py",
-    },
-    Environment {
-        name: "Python: newest redis-py",
-        redis: REDIS_NEWEST,
-        module: "test_redis_py",
-    },
+    Environment { name: "Python: redis-py 5", redis: REDIS_5, module: "test_redis_py" },
+    Environment { name: "Python: newest redis-py", redis: REDIS_NEWEST, module: "test_redis_py" },
 ];
 
 /// Runs the tests of one environment against the server at `binary`.
@@ -79,24 +67,13 @@ pub fn run(environment: &Environment, binary: &Path) -> Outcome {
 fn test(environment: &Environment, python: &Path, binary: &Path) -> Outcome {
     let mut command = Command::new(python);
     // Unbuffered, and the report of unittest goes to the standard output, where it is counted.
-    command
-        .args(["-u", "-m", "runner", environment.module])
-        .arg(binary);
-    command
-        .current_dir(workspace::root().join("tests/python"))
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command.args(["-u", "-m", "runner", environment.module]).arg(binary);
+    command.current_dir(workspace::root().join("tests/python")).env("PYTHONDONTWRITEBYTECODE", "1");
     let outcome = counted(command, |line, counts: &mut Counts| {
         if let Some(rest) = line.strip_prefix("result: ") {
-            let numbers: Vec<u64> = rest
-                .split(' ')
-                .filter_map(|word| word.parse().ok())
-                .collect();
+            let numbers: Vec<u64> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();
             if let [passed, failed, skipped] = numbers[..] {
-                *counts = Counts {
-                    passed,
-                    failed,
-                    skipped,
-                };
+                *counts = Counts { passed, failed, skipped };
             }
         }
     });
@@ -116,9 +93,9 @@ enum Trouble {
 
 /// Makes the virtual environment, unless it is there already; returns its Python.
 fn prepare(environment: &Environment, python: &Path) -> Result<PathBuf, Trouble> {
-    let dir = workspace::target()
-        .join("python")
-        .join(directory(environment.packages));
+    let packages: Vec<&str> =
+        std::iter::once(environment.redis).chain(PACKAGES.iter().copied()).collect();
+    let dir = workspace::target().join("python").join(directory(&packages));
     let inside = dir.join("bin/python");
     let complete = dir.join("complete");
     if complete.is_file() {
@@ -133,26 +110,14 @@ fn prepare(environment: &Environment, python: &Path) -> Result<PathBuf, Trouble>
         ));
     }
     let output = Command::new(&inside)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
         .args(["--retries", "2", "--timeout", "20"])
         .args(&packages)
         .output()
         .map_err(|e| Trouble::Broken(e.to_string()))?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let offline = [
-            "NewConnectionError",
-            "Temporary failure",
-            "ConnectTimeout",
-            "ProxyError",
-        ];
+        let offline = ["NewConnectionError", "Temporary failure", "ConnectTimeout", "ProxyError"];
         return Err(if offline.iter().any(|sign| text.contains(sign)) {
             Trouble::Missing("PyPI cannot be reached".into())
         } else {
@@ -166,19 +131,10 @@ fn prepare(environment: &Environment, python: &Path) -> Result<PathBuf, Trouble>
 
 /// A name for the packages; other packages get another one.
 fn directory(packages: &[&str]) -> String {
-    let hash = packages
-        .join("\n")
-        .bytes()
-        .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-        });
-    format!(
-        "{}-{hash:016x}",
-        packages[0]
-            .split(['<', '>', '='])
-            .next()
-            .unwrap_or("python")
-    )
+    let hash = packages.join("\n").bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    });
+    format!("{}-{hash:016x}", packages[0].split(['<', '>', '=']).next().unwrap_or("python"))
 }
 
 #[cfg(test)]
@@ -187,13 +143,7 @@ mod tests {
 
     #[test]
     fn other_packages_are_another_directory() {
-        assert_ne!(
-            directory(&[REDIS_5, "bitmapist"]),
-            directory(&[REDIS_NEWEST, "bitmapist"])
-        );
-        assert_eq!(
-            directory(&[REDIS_5, "bitmapist"]),
-            directory(&[REDIS_5, "bitmapist"])
-        );
+        assert_ne!(directory(&[REDIS_5, "bitmapist"]), directory(&[REDIS_NEWEST, "bitmapist"]));
+        assert_eq!(directory(&[REDIS_5, "bitmapist"]), directory(&[REDIS_5, "bitmapist"]));
     }
 }

@@ -49,14 +49,7 @@ struct Run {
 /// A step failed; the summary says which.
 pub fn run(quick: bool) -> Result<(), String> {
     let mut run = Run::default();
-    let denied = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let denied = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     run.step("format", || cargo(&["fmt", "--all", "--check"]));
     run.step("clippy", || cargo(&denied));
     run.step("layers", || layers::run().into());
@@ -66,27 +59,19 @@ pub fn run(quick: bool) -> Result<(), String> {
         server.as_ref().map(|_| ()).map_err(Clone::clone).into()
     });
     let slow = |step: &dyn Fn() -> Outcome| {
-        if quick {
-            Outcome::Skipped("--quick".into())
-        } else {
-            step()
-        }
+        if quick { Outcome::Skipped("--quick".into()) } else { step() }
     };
     match &server {
         Err(_) => {
             for name in ["cargo test", "docs/commands.md", "Python clients", "compat"] {
-                run.step(name, || {
-                    Outcome::Failed("there is no server to test".into())
-                });
+                run.step(name, || Outcome::Failed("there is no server to test".into()));
             }
         }
         Ok(binary) => {
             run.step("cargo test", || cargo_test(binary));
             run.step("docs/commands.md", || docs::check(binary).into());
             for environment in python::ENVIRONMENTS {
-                run.step(environment.name, || {
-                    slow(&|| python::run(environment, binary))
-                });
+                run.step(environment.name, || slow(&|| python::run(environment, binary)));
             }
             run.step("compat", || slow(&|| compared(binary)));
         }
@@ -109,68 +94,36 @@ impl Run {
         if let Outcome::Failed(why) = &outcome {
             println!("{why}");
         }
-        self.steps.push(Step {
-            name: name.to_owned(),
-            took: started.elapsed(),
-            outcome,
-        });
+        self.steps.push(Step { name: name.to_owned(), took: started.elapsed(), outcome });
     }
 
     fn summarise(self) -> Result<(), String> {
         println!("\n── summary");
         let mut total = Counts::default();
-        for Step {
-            name,
-            took,
-            outcome,
-        } in &self.steps
-        {
+        for Step { name, took, outcome } in &self.steps {
             let (text, counts) = match outcome {
-                Outcome::Passed => (
-                    "passed".into(),
-                    Counts {
-                        passed: 1,
-                        ..Counts::default()
-                    },
-                ),
+                Outcome::Passed => ("passed".into(), Counts { passed: 1, ..Counts::default() }),
                 Outcome::Tests(counts) => (format!("passed  {}", counts.described()), *counts),
                 Outcome::FailedTests(counts) => {
                     (format!("FAILED  {}", counts.described()), *counts)
                 }
                 Outcome::Failed(why) => {
                     let line = why.lines().next().unwrap_or_default();
-                    (
-                        format!("FAILED  {line}"),
-                        Counts {
-                            failed: 1,
-                            ..Counts::default()
-                        },
-                    )
+                    (format!("FAILED  {line}"), Counts { failed: 1, ..Counts::default() })
                 }
-                Outcome::Skipped(why) => (
-                    format!("skipped {why}"),
-                    Counts {
-                        skipped: 1,
-                        ..Counts::default()
-                    },
-                ),
+                Outcome::Skipped(why) => {
+                    (format!("skipped {why}"), Counts { skipped: 1, ..Counts::default() })
+                }
             };
             println!("{name:<36} {:>6.1} s  {text}", took.as_secs_f64());
             total.passed += counts.passed;
             total.failed += counts.failed;
             total.skipped += counts.skipped;
         }
-        println!(
-            "\n{} passed, {} failed, {} skipped",
-            total.passed, total.failed, total.skipped
-        );
+        println!("\n{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
         let _ = std::io::stdout().flush();
         // The summary has said it; the last line stays the last.
-        if total.failed > 0 {
-            std::process::exit(1)
-        } else {
-            Ok(())
-        }
+        if total.failed > 0 { std::process::exit(1) } else { Ok(()) }
     }
 }
 
@@ -195,15 +148,8 @@ fn cargo(args: &[&str]) -> Outcome {
 }
 
 fn rustdoc() -> Outcome {
-    let args = [
-        "doc",
-        "--workspace",
-        "--no-deps",
-        "--document-private-items",
-    ];
-    let status = workspace::cargo(&args)
-        .env("RUSTDOCFLAGS", "-D warnings")
-        .status();
+    let args = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+    let status = workspace::cargo(&args).env("RUSTDOCFLAGS", "-D warnings").status();
     match status {
         Ok(status) if status.success() => Outcome::Passed,
         Ok(status) => Outcome::Failed(format!("cargo doc: {status}")),
@@ -248,10 +194,7 @@ pub fn counted(
 }
 
 fn number_before(line: &str, word: &str) -> u64 {
-    let number = line
-        .split(word)
-        .next()
-        .and_then(|before| before.rsplit([' ', ';']).next());
+    let number = line.split(word).next().and_then(|before| before.rsplit([' ', ';']).next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
@@ -260,12 +203,7 @@ fn compared(binary: &Path) -> Outcome {
         return Outcome::Skipped("redis-server is not on this machine".into());
     }
     let (commands, seed, protocol) = (COMPAT_COMMANDS, 1, Protocols::Both);
-    let plan = Plan {
-        commands,
-        seed,
-        protocol,
-        families: Vec::new(),
-    };
+    let plan = Plan { commands, seed, protocol, families: Vec::new() };
     compat::run(&plan, None, Some(binary.to_owned())).into()
 }
 

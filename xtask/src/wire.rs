@@ -114,11 +114,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Connection {
-            stream,
-            input: Vec::new(),
-            start: 0,
-        })
+        Ok(Connection { stream, input: Vec::new(), start: 0 })
     }
 
     /// # Errors
@@ -189,10 +185,7 @@ impl Connection {
                 }
             },
             _ => {
-                return Err(garbage(&format!(
-                    "a reply that begins with {:?}",
-                    shown(&line)
-                )));
+                return Err(garbage(&format!("a reply that begins with {:?}", shown(&line))));
             }
         })
     }

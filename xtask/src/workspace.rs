@@ -34,31 +34,18 @@ pub fn cargo(args: &[&str]) -> Command {
 /// # Errors
 /// It does not build.
 pub fn build_server(release: bool) -> Result<PathBuf, String> {
-    let mut args = vec![
-        "build",
-        "--quiet",
-        "--package",
-        "bitmapistd",
-        "--bin",
-        "bitmapistd",
-    ];
+    let mut args = vec!["build", "--quiet", "--package", "bitmapistd", "--bin", "bitmapistd"];
     if release {
         args.push("--release");
     }
-    let status = cargo(&args)
-        .status()
-        .map_err(|e| format!("cargo does not start: {e}"))?;
+    let status = cargo(&args).status().map_err(|e| format!("cargo does not start: {e}"))?;
     if !status.success() {
         return Err("bitmapistd does not build".into());
     }
-    Ok(target()
-        .join(if release { "release" } else { "debug" })
-        .join("bitmapistd"))
+    Ok(target().join(if release { "release" } else { "debug" }).join("bitmapistd"))
 }
 
 /// The program `name` if it is in the path.
 pub fn which(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|dir| dir.join(name))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(name)).find(|path| path.is_file())
 }

@@ -122,9 +122,7 @@ pub(crate) fn encode<'a>(
     out.extend_from_slice(&[0; 8]);
     let mut count = 0_u64;
     for entry in entries {
-        out.extend_from_slice(
-            &((entry.kind as u32) << 24 | entry.key.len() as u32).to_be_bytes(),
-        );
+        out.extend_from_slice(&((entry.kind as u32) << 24 | entry.key.len() as u32).to_be_bytes());
         out.extend_from_slice(&entry.sequence.to_be_bytes());
         out.extend_from_slice(&entry.location.offset.to_be_bytes());
         out.extend_from_slice(&entry.location.len.to_be_bytes());

@@ -258,7 +258,15 @@ mod tests {
         let link = ChainLink { segment: 3, offset: 0x1000, level: 1, records: 9, bytes: 777 };
         let mut out = Vec::new();
         let expires_at = Some(UnixMillis(1_800_000_000_000));
-        encode(&mut out, Kind::Delta, UnixMillis(1_700_000_000_000), expires_at, Some(link), b"key", b"value");
+        encode(
+            &mut out,
+            Kind::Delta,
+            UnixMillis(1_700_000_000_000),
+            expires_at,
+            Some(link),
+            b"key",
+            b"value",
+        );
         seal(&mut out, 42, true);
         out
     }
@@ -285,16 +293,14 @@ mod tests {
         assert_eq!(hex(&delta()), DELTA_V1);
         assert_eq!(hex(&mark(7, UnixMillis(1_700_000_000_000), 4096)), MARK_V1);
     }
-    const PUT_V1: &str = concat!(
-        "28e58f0201000005000000050000000000000001018bcfe5680068656c6c6f776f726c64",
-    );
+    const PUT_V1: &str =
+        concat!("28e58f0201000005000000050000000000000001018bcfe5680068656c6c6f776f726c64",);
     const DELTA_V1: &str = concat!(
         "5fa1e74d3300000300000005000000000000002a018bcfe56800000001a3185c5000000000030000",
         "10000109000003096b657976616c7565",
     );
-    const MARK_V1: &str = concat!(
-        "922ed6ea050000000000000c0000000000000007018bcfe568008973796e6365640a00001000",
-    );
+    const MARK_V1: &str =
+        concat!("922ed6ea050000000000000c0000000000000007018bcfe568008973796e6365640a00001000",);
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|b| format!("{b:02x}")).collect()

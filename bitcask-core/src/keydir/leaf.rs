@@ -42,28 +42,82 @@ pub(super) struct Leaves {
 macro_rules! with_class {
     ($leaves:expr, $class:expr, $arena:ident => $do:expr) => {
         match $class {
-            0 => { let $arena = &$leaves.c16; $do }
-            1 => { let $arena = &$leaves.c20; $do }
-            2 => { let $arena = &$leaves.c24; $do }
-            3 => { let $arena = &$leaves.c28; $do }
-            4 => { let $arena = &$leaves.c32; $do }
-            5 => { let $arena = &$leaves.c40; $do }
-            6 => { let $arena = &$leaves.c48; $do }
-            7 => { let $arena = &$leaves.c64; $do }
-            _ => { let $arena = &$leaves.c96; $do }
+            0 => {
+                let $arena = &$leaves.c16;
+                $do
+            }
+            1 => {
+                let $arena = &$leaves.c20;
+                $do
+            }
+            2 => {
+                let $arena = &$leaves.c24;
+                $do
+            }
+            3 => {
+                let $arena = &$leaves.c28;
+                $do
+            }
+            4 => {
+                let $arena = &$leaves.c32;
+                $do
+            }
+            5 => {
+                let $arena = &$leaves.c40;
+                $do
+            }
+            6 => {
+                let $arena = &$leaves.c48;
+                $do
+            }
+            7 => {
+                let $arena = &$leaves.c64;
+                $do
+            }
+            _ => {
+                let $arena = &$leaves.c96;
+                $do
+            }
         }
     };
     (mut $leaves:expr, $class:expr, $arena:ident => $do:expr) => {
         match $class {
-            0 => { let $arena = &mut $leaves.c16; $do }
-            1 => { let $arena = &mut $leaves.c20; $do }
-            2 => { let $arena = &mut $leaves.c24; $do }
-            3 => { let $arena = &mut $leaves.c28; $do }
-            4 => { let $arena = &mut $leaves.c32; $do }
-            5 => { let $arena = &mut $leaves.c40; $do }
-            6 => { let $arena = &mut $leaves.c48; $do }
-            7 => { let $arena = &mut $leaves.c64; $do }
-            _ => { let $arena = &mut $leaves.c96; $do }
+            0 => {
+                let $arena = &mut $leaves.c16;
+                $do
+            }
+            1 => {
+                let $arena = &mut $leaves.c20;
+                $do
+            }
+            2 => {
+                let $arena = &mut $leaves.c24;
+                $do
+            }
+            3 => {
+                let $arena = &mut $leaves.c28;
+                $do
+            }
+            4 => {
+                let $arena = &mut $leaves.c32;
+                $do
+            }
+            5 => {
+                let $arena = &mut $leaves.c40;
+                $do
+            }
+            6 => {
+                let $arena = &mut $leaves.c48;
+                $do
+            }
+            7 => {
+                let $arena = &mut $leaves.c64;
+                $do
+            }
+            _ => {
+                let $arena = &mut $leaves.c96;
+                $do
+            }
         }
     };
 }
@@ -158,9 +212,8 @@ impl Leaves {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let slots: usize = (0..LONG)
-            .map(|class| with_class!(self, class, arena => arena.memory_bytes()))
-            .sum();
+        let slots: usize =
+            (0..LONG).map(|class| with_class!(self, class, arena => arena.memory_bytes())).sum();
         slots + self.long.memory_bytes() + self.long_bytes
     }
 }

@@ -236,7 +236,9 @@ impl KeyDir {
     fn step<'k>(&self, node: Handle, rest: &'k [u8]) -> (Place, Handle, &'k [u8]) {
         match rest.split_first() {
             None => (Place::Own(node), self.nodes.head(node).own, rest),
-            Some((byte, after)) => (Place::Child(node, *byte), self.nodes.child(node, *byte), after),
+            Some((byte, after)) => {
+                (Place::Child(node, *byte), self.nodes.child(node, *byte), after)
+            }
         }
     }
 

@@ -280,8 +280,9 @@ impl Nodes {
             Kind::Node16 => first(self.n16.get(index), from),
             Kind::Node48 => {
                 let node = self.n48.get(index);
-                let (byte, slot) =
-                    (from..=255).map(|b| (b, node.slots[usize::from(b)])).find(|(_, s)| *s != NO_SLOT)?;
+                let (byte, slot) = (from..=255)
+                    .map(|b| (b, node.slots[usize::from(b)]))
+                    .find(|(_, s)| *s != NO_SLOT)?;
                 Some((byte, node.children[usize::from(slot)]))
             }
             Kind::Node256 => {

@@ -195,7 +195,8 @@ impl Walk<'_> {
                     let head = self.keydir.nodes.head(handle);
                     let here = head.prefix();
                     let shared = common(here, rest);
-                    if shared == rest.len() || (shared < here.len() && here[shared] > rest[shared]) {
+                    if shared == rest.len() || (shared < here.len() && here[shared] > rest[shared])
+                    {
                         self.enter(handle);
                         return;
                     }

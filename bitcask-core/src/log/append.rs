@@ -188,10 +188,8 @@ impl Log {
         let mut append = lock(&self.append);
         loop {
             while append.rotating {
-                append = self
-                    .rotated
-                    .wait(append)
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                append =
+                    self.rotated.wait(append).unwrap_or_else(std::sync::PoisonError::into_inner);
             }
             self.check_poison()?;
             let (end, empty) = (append.end(), append.end() == format::HEADER_LEN as u64);
@@ -297,7 +295,12 @@ impl Log {
     }
 
     /// The record at `offset` of `segment`; `guess` is its probable length.
-    pub(crate) fn read(&self, segment: u32, offset: u32, guess: usize) -> Result<OwnedRecord, Error> {
+    pub(crate) fn read(
+        &self,
+        segment: u32,
+        offset: u32,
+        guess: usize,
+    ) -> Result<OwnedRecord, Error> {
         let name = format::file_name(segment);
         let Some(found) = self.segment(segment) else {
             let reason = "a record's predecessor lies in a segment that is not there";
@@ -366,5 +369,4 @@ impl Log {
         let sealed: u64 = segments.values().rev().skip(1).map(|s| s.written()).sum();
         (segments.len(), sealed + end)
     }
-
 }

@@ -42,7 +42,10 @@ impl PartialEq for Head<'_> {
 impl Eq for Head<'_> {}
 
 /// Fills `keydir` from indexes in key order.
-pub(crate) fn merge<'a>(sources: Vec<Box<dyn Iterator<Item = HintEntry<'a>> + 'a>>, keydir: &mut KeyDir) {
+pub(crate) fn merge<'a>(
+    sources: Vec<Box<dyn Iterator<Item = HintEntry<'a>> + 'a>>,
+    keydir: &mut KeyDir,
+) {
     let mut sources = sources;
     let mut heads: BinaryHeap<Head<'a>> = BinaryHeap::new();
     for (source, entries) in sources.iter_mut().enumerate() {

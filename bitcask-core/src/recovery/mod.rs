@@ -185,11 +185,7 @@ fn load(dir: &dyn Dir, id: u32, newest: bool) -> Result<Option<Loaded>, Error> {
         let covered = format::HEADER_LEN;
         return Ok(Some(Loaded { segment, bytes, hint: None, covered, newest }));
     }
-    let bytes = if complete {
-        None
-    } else {
-        Some(segment.file.map().map_err(|e| fail("map", e))?)
-    };
+    let bytes = if complete { None } else { Some(segment.file.map().map_err(|e| fail("map", e))?) };
     Ok(Some(Loaded { segment, bytes, hint: hint.map(|(map, _)| map), covered, newest }))
 }
 
@@ -250,4 +246,3 @@ pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Resu
 pub(crate) fn has_hint(dir: &dyn Dir, segment: u32, len: u64) -> bool {
     load_hint(dir, segment).is_some_and(|(_, covered)| covered as u64 == len)
 }
-

@@ -32,7 +32,8 @@ fn live(dir: &SimDir, random: &mut Random, history: &mut History) -> Result<(), 
 /// history goes on from there.
 fn check(found: &Contents, history: &mut History, when: &str) {
     let last = history.states.len() - 1;
-    let Some(at) = (history.acknowledged..=last).rev().find(|&i| &history.states[i] == found) else {
+    let Some(at) = (history.acknowledged..=last).rev().find(|&i| &history.states[i] == found)
+    else {
         let wanted = &history.states[history.acknowledged];
         let lost: Vec<_> = wanted.keys().filter(|k| found.get(*k) != wanted.get(*k)).collect();
         let extra: Vec<_> = found.keys().filter(|k| found.get(*k) != wanted.get(*k)).collect();

@@ -79,9 +79,8 @@ pub(crate) fn find(ids: &Ids, bit: bool, range: Range<u64>) -> Option<u64> {
         return ids.range(first..=last).next().map(u64::from);
     }
     // The number of set ids below tells how many are clear, so the first clear one is found by halving.
-    let clear_within = |last: u32| {
-        u64::from(last - first) + 1 - ids.range_cardinality(first..=last)
-    };
+    let clear_within =
+        |last: u32| u64::from(last - first) + 1 - ids.range_cardinality(first..=last);
     if clear_within(last) == 0 {
         return None;
     }

@@ -33,7 +33,7 @@ impl Budget {
 
 /// One stripe's share of the cache.
 pub(crate) struct Cache<V> {
-    entries: LruCache<Box<[u8]>, Weighted<V>>,
+    entries: LruCache<Vec<u8>, Weighted<V>>,
 }
 
 struct Weighted<V> {
@@ -51,8 +51,44 @@ impl<V> Cache<V> {
     }
 
     /// The value of `name`, which becomes the most recently used.
+    #[cfg(test)]
     pub(crate) fn get(&mut self, name: &[u8]) -> Option<&mut V> {
         self.entries.get_mut(name).map(|entry| &mut entry.value)
+    }
+
+    /// The value of `name`, loaded with its weight if it is not there: says whether it had to be.
+    pub(crate) fn get_or_load<E>(
+        &mut self,
+        budget: &Budget,
+        name: &[u8],
+        load: impl FnOnce() -> Result<(V, usize), E>,
+    ) -> Result<(&mut V, bool), E> {
+        let mut loaded = false;
+        let entry = self.entries.try_get_or_insert_mut_ref(name, || {
+            let (value, weight) = load()?;
+            let weight = weight + name.len() + ENTRY_BYTES;
+            budget.used.fetch_add(weight, Ordering::Relaxed);
+            loaded = true;
+            Ok(Weighted { value, weight })
+        })?;
+        Ok((&mut entry.value, loaded))
+    }
+
+    /// Changes the value of `name`, if it is there; `change` says how much memory it takes then.
+    pub(crate) fn update(
+        &mut self,
+        budget: &Budget,
+        name: &[u8],
+        change: impl FnOnce(&mut V) -> usize,
+    ) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            let weight = change(&mut entry.value) + name.len() + ENTRY_BYTES;
+            if weight != entry.weight {
+                budget.used.fetch_add(weight, Ordering::Relaxed);
+                budget.used.fetch_sub(entry.weight, Ordering::Relaxed);
+                entry.weight = weight;
+            }
+        }
     }
 
     /// The value of `name`, without making it the most recently used.
@@ -62,7 +98,7 @@ impl<V> Cache<V> {
 
     /// The names of all entries, in no particular order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.entries.iter().map(|(name, _)| &**name)
+        self.entries.iter().map(|(name, _)| name.as_slice())
     }
 
     pub(crate) fn contains(&self, name: &[u8]) -> bool {
@@ -73,18 +109,8 @@ impl<V> Cache<V> {
     pub(crate) fn insert(&mut self, budget: &Budget, name: &[u8], value: V, weight: usize) {
         let weight = weight + name.len() + ENTRY_BYTES;
         budget.used.fetch_add(weight, Ordering::Relaxed);
-        if let Some(old) = self.entries.put(name.into(), Weighted { value, weight }) {
+        if let Some(old) = self.entries.put(name.to_vec(), Weighted { value, weight }) {
             budget.used.fetch_sub(old.weight, Ordering::Relaxed);
-        }
-    }
-
-    /// Notes that the value of `name` takes `weight` bytes by now.
-    pub(crate) fn reweigh(&mut self, budget: &Budget, name: &[u8], weight: usize) {
-        if let Some(entry) = self.entries.peek_mut(name) {
-            let weight = weight + name.len() + ENTRY_BYTES;
-            budget.used.fetch_add(weight, Ordering::Relaxed);
-            budget.used.fetch_sub(entry.weight, Ordering::Relaxed);
-            entry.weight = weight;
         }
     }
 
@@ -124,7 +150,7 @@ mod tests {
         assert_eq!(budget.used(), 500 + 2 * (ENTRY_BYTES + 1));
         assert!(!budget.exceeded());
         cache.insert(&budget, b"a", 3, 10);
-        cache.reweigh(&budget, b"b", 1000);
+        cache.update(&budget, b"b", |_| 1000);
         assert!(budget.exceeded());
         assert_eq!(cache.get(b"b"), Some(&mut 2));
         assert!(cache.evict(&budget));

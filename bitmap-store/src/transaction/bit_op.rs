@@ -23,7 +23,13 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// [`Error::Storage`] or [`Error::Damaged`] if a source cannot be read.
-    pub fn bit_op(&mut self, op: BitOp, db: Db, dst: &[u8], sources: &[&[u8]]) -> Result<u64, Error> {
+    pub fn bit_op(
+        &mut self,
+        op: BitOp,
+        db: Db,
+        dst: &[u8],
+        sources: &[&[u8]],
+    ) -> Result<u64, Error> {
         let dst = self.at(db, dst)?;
         let mut byte_len = 0;
         let mut operands = Vec::with_capacity(sources.len());
@@ -55,7 +61,8 @@ impl Transaction<'_> {
             for operand in &operands {
                 inputs.push(self.ids_in(operand, span)?);
             }
-            let ids = combine(op, &inputs.iter().map(|ids| &**ids).collect::<Vec<_>>(), byte_len * 8);
+            let ids =
+                combine(op, &inputs.iter().map(|ids| &**ids).collect::<Vec<_>>(), byte_len * 8);
             parts.extend(split(ids, span, self.shared.sizes.page));
         }
         let parts = join(parts, self.shared.sizes.page);

@@ -56,19 +56,21 @@ impl Transaction<'_> {
 
     fn set_bit_at(&mut self, at: &At, id: u32, bit: bool) -> Result<bool, Error> {
         let (byte_len, container) = (u64::from(id) / 8 + 1, (id >> 16) as u16);
-        let now = self.now;
-        let entry = self.entry(at)?;
-        if entry.exists() && entry.expired(now) {
+        let entry = super::load(&mut self.guards, &self.pending, self.shared, at)?;
+        if entry.exists() && entry.expired(self.now) {
             self.touch(at)?;
+            return self.set_bit_at(at, id, bit);
         }
-        let entry = self.entry(at)?;
         match &mut entry.value {
             Value::Absent => {
                 self.replace(at, Value::Bitmap(Bitmap::default()), None)?;
                 self.set_bit_at(at, id, bit)
             }
             Value::String(text) => {
-                let set = text.bytes.get(id as usize / 8).is_some_and(|byte| byte & 0x80 >> (id % 8) != 0);
+                let set = text
+                    .bytes
+                    .get(id as usize / 8)
+                    .is_some_and(|byte| byte & 0x80 >> (id % 8) != 0);
                 if set == bit && byte_len <= text.bytes.len() as u64 {
                     return Ok(set);
                 }
@@ -84,12 +86,16 @@ impl Transaction<'_> {
                 }
                 if before != bit {
                     let ids = Arc::make_mut(&mut bitmap.ids);
-                    if bit { ids.insert(id) } else { ids.remove(id) };
+                    if bit {
+                        ids.insert(id)
+                    } else {
+                        ids.remove(id)
+                    };
                     bitmap.touched.push(id);
                 }
                 bitmap.byte_len = bitmap.byte_len.max(byte_len);
                 entry.change = entry.change.max(Change::Delta);
-                self.touch(at)?;
+                self.pending.mark(at, entry);
                 Ok(before)
             }
             Value::Paged(paged) => {
@@ -102,7 +108,13 @@ impl Transaction<'_> {
                         let ids = std::iter::once(id).collect();
                         self.touch(at)?;
                         let stripe = self.guards.stripe(at.stripe);
-                        super::commit::add_pages(stripe, self.shared, at.db, &at.name, vec![(span, ids)])?;
+                        super::commit::add_pages(
+                            stripe,
+                            self.shared,
+                            at.db,
+                            &at.name,
+                            vec![(span, ids)],
+                        )?;
                         false
                     }
                     Err(_) => false,
@@ -134,7 +146,11 @@ impl Transaction<'_> {
             return Ok(before);
         }
         let ids = Arc::make_mut(&mut page.ids);
-        if bit { ids.insert(id) } else { ids.remove(id) };
+        if bit {
+            ids.insert(id)
+        } else {
+            ids.remove(id)
+        };
         let count = ids.len();
         page.touched.push(id);
         let newly = !std::mem::replace(&mut page.dirty, true);

@@ -1,22 +1,25 @@
 //! From what a transaction has touched to one batch of the log.
 
 use super::Transaction;
+use crate::keyspace::Shared;
 use crate::layout::{self, Span};
 use crate::split::split;
 use crate::stripe::Stripe;
 use crate::value::{Cached, Change, KeyEntry, Page, PageRef, Paged, Stored, Value, Written};
 use crate::{Db, Error};
-use bitcask_core::{Batch, Position};
+use bitcask_core::{Batch, Committed, Position};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Records of a touched key that are to be noted once the batch is written.
+#[derive(Default)]
 struct Logged {
-    stripe: usize,
-    name: Box<[u8]>,
     key: Option<Written>,
     pages: Vec<(Span, Written)>,
 }
+
+/// A batch that is kept for the next commit holds no more memory than this.
+const BATCH_BYTES: usize = 16 << 10;
 
 impl Transaction<'_> {
     /// Makes everything done so far visible to others, as one batch of the log. `None` if nothing was
@@ -28,82 +31,45 @@ impl Transaction<'_> {
         if !self.is_dirty() {
             return Ok(None);
         }
-        let mut batch = Batch::new(self.now);
+        let mut batch = self.guards.iter().next().map_or_else(
+            || Batch::new(self.now),
+            |stripe| std::mem::replace(&mut stripe.batch, Batch::new(self.now)),
+        );
+        batch.reset(self.now);
+        let position = self.log(&mut batch);
+        if batch.log_bytes() <= BATCH_BYTES
+            && let Some(stripe) = self.guards.iter().next()
+        {
+            stripe.batch = batch;
+        }
+        position
+    }
+
+    fn log(&mut self, batch: &mut Batch) -> Result<Option<Position>, Error> {
         for db in &self.pending.flushed {
             batch.delete_prefix(&layout::database(*db));
         }
         for (db, id) in &self.pending.dropped {
             batch.delete_prefix(&layout::pages(*db, *id));
         }
-        let touched = std::mem::take(&mut self.pending.touched);
-        let mut logged = Vec::with_capacity(touched.len());
-        let mut failed = None;
-        for (stripe, name) in &touched {
-            match self.log_key(*stripe, name, &mut batch) {
-                Ok(one) => logged.push(one),
-                Err(e) => {
-                    failed = Some(e);
-                    break;
-                }
-            }
+        let mut logged = Vec::with_capacity(self.pending.touched.len());
+        for (stripe, name) in &self.pending.touched {
+            let flushed = self.pending.flushed.contains(&Db(name[0]));
+            let stripe = self.guards.stripe(*stripe);
+            logged.push(log_key(self.shared, stripe, name, flushed, batch)?);
         }
-        self.pending.touched = touched;
-        if let Some(e) = failed {
-            return Err(e);
-        }
-        if batch.is_empty() {
-            self.settle(logged, None);
-            return Ok(None);
-        }
-        let committed = self.shared.backing.log.write(&mut batch)?;
-        self.settle(logged, Some((&batch, committed)));
-        Ok(Some(committed.position()))
-    }
-
-    /// Adds the records of one touched key.
-    fn log_key(&mut self, index: usize, name: &[u8], batch: &mut Batch) -> Result<Logged, Error> {
-        let db = Db(name[0]);
-        let shared = self.shared;
-        let stripe = self.guards.stripe(index);
-        let mut logged = Logged { stripe: index, name: name.into(), key: None, pages: Vec::new() };
-        let entry = stripe.key(&shared.backing, db, name)?;
-        if !entry.exists() {
-            if entry.stored.exists {
-                batch.delete(name);
-            }
-        } else {
-            if let Value::Bitmap(bitmap) = &mut entry.value
-                && bitmap.ids.serialized_size() > shared.sizes.inline
-            {
-                let (ids, byte_len) = (std::mem::take(&mut bitmap.ids), bitmap.byte_len);
-                let ids = Arc::try_unwrap(ids).unwrap_or_else(|shared| (*shared).clone());
-                let id = shared.backing.log.reserve_sequence();
-                let parts = split(ids, Span::ALL, shared.sizes.page);
-                entry.value = Value::Paged(Paged::new(id, byte_len));
-                entry.change = Change::Base;
-                add_pages(stripe, shared, db, name, parts)?;
-            }
-            log_pages(stripe, shared, db, name, batch, &mut logged)?;
-            let entry = stripe.key(&shared.backing, db, name)?;
-            logged.key = entry.log(name, batch);
-        }
-        let entry = stripe.key(&shared.backing, db, name)?;
-        let (old, new) = (entry.stored.expires_at, entry.expires_at.filter(|_| entry.exists()));
-        if old != new {
-            let key = layout::key_of(name);
-            if let Some(at) = old.filter(|_| !self.pending.flushed.contains(&db)) {
-                batch.delete(&layout::expiry(db, at, key));
-            }
-            if let Some(at) = new {
-                batch.put(&layout::expiry(db, at, key), b"", None);
-            }
-        }
-        Ok(logged)
+        let committed = match batch.is_empty() {
+            true => None,
+            false => Some(self.shared.backing.log.write(batch)?),
+        };
+        self.settle(logged, batch, committed);
+        Ok(committed.map(|committed| committed.position()))
     }
 
     /// The batch is written: notes where its records are, counts, and tells who watches.
-    fn settle(&mut self, logged: Vec<Logged>, committed: Option<(&Batch, bitcask_core::Committed)>) {
+    fn settle(&mut self, logged: Vec<Logged>, batch: &Batch, committed: Option<Committed>) {
         let shared = self.shared;
+        let budget = &shared.backing.budget;
         let pending = std::mem::take(&mut self.pending);
         for db in &pending.flushed {
             let counts = &shared.counts[usize::from(db.0)];
@@ -111,47 +77,90 @@ impl Transaction<'_> {
             counts.expires.store(0, Ordering::Relaxed);
         }
         let locate = |record| {
-            let (batch, committed) = committed.as_ref().expect("a record was written in a batch");
-            committed.location(batch, record)
+            committed.as_ref().expect("a record was written in a batch").location(batch, record)
         };
-        for one in logged {
-            let stripe = self.guards.stripe(one.stripe);
-            let name = &one.name;
+        for ((stripe, name), one) in pending.touched.iter().zip(logged) {
+            let stripe = self.guards.stripe(*stripe);
             let db = Db(name[0]);
-            let Some(Cached::Key(entry)) = stripe.cache.get(name) else {
-                unreachable!("what is touched stays in the cache")
-            };
             let counts = &shared.counts[usize::from(db.0)];
-            count(&counts.keys, entry.stored.exists, entry.exists());
-            let expires_at = entry.expires_at.filter(|_| entry.exists());
-            count(&counts.expires, entry.stored.expires_at.is_some(), expires_at.is_some());
-            entry.expires_at = expires_at;
-            let mut links = entry.stored.links.take().filter(|_| entry.exists());
-            if let Some(written) = one.key {
-                written.note(&mut links, locate);
-            }
-            entry.stored = Stored { exists: entry.exists(), expires_at, links };
-            entry.touched = false;
-            entry.change = Change::None;
             let mut id = 0;
-            if let Value::Paged(paged) = &mut entry.value {
-                paged.dirty.clear();
-                id = paged.id;
-            }
-            let weight = entry.memory_bytes();
-            stripe.cache.reweigh(&shared.backing.budget, name, weight);
+            stripe.cache.update(budget, name, |cached| {
+                let Cached::Key(entry) = cached else { unreachable!("the name is one of a key") };
+                count(&counts.keys, entry.stored.exists, entry.exists());
+                let expires_at = entry.expires_at.filter(|_| entry.exists());
+                count(&counts.expires, entry.stored.expires_at.is_some(), expires_at.is_some());
+                entry.expires_at = expires_at;
+                let mut links = entry.stored.links.take().filter(|_| entry.exists());
+                if let Some(written) = one.key {
+                    written.note(&mut links, locate);
+                }
+                entry.stored = Stored { exists: entry.exists(), expires_at, links };
+                entry.touched = false;
+                entry.change = Change::None;
+                if let Value::Paged(paged) = &mut entry.value {
+                    paged.dirty.clear();
+                    id = paged.id;
+                }
+                entry.memory_bytes()
+            });
             for (span, written) in one.pages {
-                let page_name = layout::page(db, id, span);
-                if let Some(Cached::Page(page)) = stripe.cache.get(&page_name) {
+                stripe.cache.update(budget, &layout::page(db, id, span), |cached| {
+                    let Cached::Page(page) = cached else {
+                        unreachable!("the name is one of a page")
+                    };
                     written.note(&mut page.links, locate);
                     page.dirty = false;
-                    let weight = page.memory_bytes();
-                    stripe.cache.reweigh(&shared.backing.budget, &page_name, weight);
-                }
+                    page.memory_bytes()
+                });
             }
             stripe.notify(name);
         }
     }
+}
+
+/// Adds the records of one touched key. `flushed`: the log has nothing in its database any more.
+fn log_key(
+    shared: &Shared,
+    stripe: &mut Stripe,
+    name: &[u8],
+    flushed: bool,
+    batch: &mut Batch,
+) -> Result<Logged, Error> {
+    let db = Db(name[0]);
+    let mut logged = Logged::default();
+    let entry = stripe.key(&shared.backing, db, name)?;
+    if let Value::Bitmap(bitmap) = &mut entry.value
+        && bitmap.ids.serialized_size() > shared.sizes.inline
+    {
+        let (ids, byte_len) = (std::mem::take(&mut bitmap.ids), bitmap.byte_len);
+        let id = shared.backing.log.reserve_sequence();
+        let parts = split(Arc::unwrap_or_clone(ids), Span::ALL, shared.sizes.page);
+        entry.value = Value::Paged(Paged::new(id, byte_len));
+        entry.change = Change::Base;
+        add_pages(stripe, shared, db, name, parts)?;
+        log_pages(stripe, shared, db, name, batch, &mut logged)?;
+    } else if let Value::Paged(paged) = &entry.value
+        && !paged.dirty.is_empty()
+    {
+        log_pages(stripe, shared, db, name, batch, &mut logged)?;
+    }
+    let entry = stripe.key(&shared.backing, db, name)?;
+    if entry.exists() {
+        logged.key = entry.log(name, batch);
+    } else if entry.stored.exists {
+        batch.delete(name);
+    }
+    let (old, new) = (entry.stored.expires_at, entry.expires_at.filter(|_| entry.exists()));
+    if old != new {
+        let key = layout::key_of(name);
+        if let Some(at) = old.filter(|_| !flushed) {
+            batch.delete(&layout::expiry(db, at, key));
+        }
+        if let Some(at) = new {
+            batch.put(&layout::expiry(db, at, key), b"", None);
+        }
+    }
+    Ok(logged)
 }
 
 fn count(counter: &std::sync::atomic::AtomicU64, before: bool, after: bool) {
@@ -164,7 +173,7 @@ fn count(counter: &std::sync::atomic::AtomicU64, before: bool, after: bool) {
 
 fn key_entry<'s>(
     stripe: &'s mut Stripe,
-    shared: &crate::keyspace::Shared,
+    shared: &Shared,
     db: Db,
     name: &[u8],
 ) -> Result<&'s mut KeyEntry, Error> {
@@ -174,7 +183,7 @@ fn key_entry<'s>(
 /// Puts new pages into the cache and into the directory of their bitmap, as dirty ones.
 pub(super) fn add_pages(
     stripe: &mut Stripe,
-    shared: &crate::keyspace::Shared,
+    shared: &Shared,
     db: Db,
     name: &[u8],
     parts: Vec<(Span, crate::bitmap::Ids)>,
@@ -201,7 +210,7 @@ pub(super) fn add_pages(
 /// that are empty.
 fn log_pages(
     stripe: &mut Stripe,
-    shared: &crate::keyspace::Shared,
+    shared: &Shared,
     db: Db,
     name: &[u8],
     batch: &mut Batch,
@@ -225,8 +234,8 @@ fn log_pages(
             continue;
         }
         if page.ids.serialized_size() > shared.sizes.page && span.level > 0 {
-            let ids = Arc::try_unwrap(std::mem::take(&mut page.ids));
-            let parts = split(ids.unwrap_or_else(|ids| (*ids).clone()), span, shared.sizes.page);
+            let ids = Arc::unwrap_or_clone(std::mem::take(&mut page.ids));
+            let parts = split(ids, span, shared.sizes.page);
             if page.links.is_some() {
                 batch.delete(&page_name);
             }
@@ -244,7 +253,7 @@ fn log_pages(
 /// Takes a page out of its bitmap's directory.
 fn forget(
     stripe: &mut Stripe,
-    shared: &crate::keyspace::Shared,
+    shared: &Shared,
     db: Db,
     name: &[u8],
     span: Span,

@@ -36,7 +36,9 @@ impl Transaction<'_> {
         let at = self.at(db, key)?;
         Ok(self.read(&at)?.map(|entry| match &entry.value {
             Value::String(text) if super::number::integer(&text.bytes).is_some() => Encoding::Int,
-            Value::String(text) if !text.raw && text.bytes.len() <= EMBEDDED_BYTES => Encoding::Embstr,
+            Value::String(text) if !text.raw && text.bytes.len() <= EMBEDDED_BYTES => {
+                Encoding::Embstr
+            }
             Value::String(_) | Value::Absent => Encoding::Raw,
             Value::Bitmap(_) | Value::Paged(_) => Encoding::Bitmap,
         }))
@@ -137,7 +139,12 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// As [`Transaction::exists`].
-    pub fn copy(&mut self, from: (Db, &[u8]), to: (Db, &[u8]), replace: bool) -> Result<bool, Error> {
+    pub fn copy(
+        &mut self,
+        from: (Db, &[u8]),
+        to: (Db, &[u8]),
+        replace: bool,
+    ) -> Result<bool, Error> {
         let (from, to) = (self.at(from.0, from.1)?, self.at(to.0, to.1)?);
         let Some(entry) = self.read(&from)? else { return Ok(false) };
         let expires_at = entry.expires_at;
@@ -210,7 +217,12 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// As [`Transaction::exists`].
-    pub fn set_expiry(&mut self, db: Db, key: &[u8], expires_at: Option<UnixMillis>) -> Result<bool, Error> {
+    pub fn set_expiry(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        expires_at: Option<UnixMillis>,
+    ) -> Result<bool, Error> {
         let at = self.at(db, key)?;
         let Some(entry) = self.read(&at)? else { return Ok(false) };
         if entry.expires_at == expires_at {
@@ -246,8 +258,12 @@ impl Transaction<'_> {
                     stripe.notify(&name);
                 }
             }
-            let names: Vec<Box<[u8]>> =
-                stripe.cache.names().filter(|name| name.starts_with(&prefix)).map(Box::from).collect();
+            let names: Vec<Box<[u8]>> = stripe
+                .cache
+                .names()
+                .filter(|name| name.starts_with(&prefix))
+                .map(Box::from)
+                .collect();
             for name in names {
                 stripe.cache.remove(budget, &name);
             }

@@ -38,7 +38,7 @@ pub struct Transaction<'a> {
 #[derive(Default)]
 struct Pending {
     /// Keys that may differ from the log: stripe, and name of the record.
-    touched: Vec<(usize, Box<[u8]>)>,
+    touched: Vec<(usize, Name)>,
     /// Collections that are gone, with all their pages.
     dropped: Vec<(Db, u64)>,
     /// Databases that were emptied: what the log has in them is gone.
@@ -73,6 +73,33 @@ impl Guards<'_> {
     }
 }
 
+impl Pending {
+    /// Remembers that a key may differ from the log.
+    fn mark(&mut self, at: &At, entry: &mut KeyEntry) {
+        if !std::mem::replace(&mut entry.touched, true) {
+            self.touched.push((at.stripe, at.name.clone()));
+        }
+    }
+}
+
+/// The entry of a key, whatever its state.
+fn load<'g>(
+    guards: &'g mut Guards<'_>,
+    pending: &Pending,
+    shared: &Shared,
+    at: &At,
+) -> Result<&'g mut KeyEntry, Error> {
+    let backing = &shared.backing;
+    let stripe = guards.stripe(at.stripe);
+    if pending.flushed.contains(&at.db) && !stripe.cache.contains(&at.name) {
+        // The log still has what was flushed.
+        let gone = KeyEntry::absent();
+        let weight = gone.memory_bytes();
+        stripe.cache.insert(&backing.budget, &at.name, Cached::Key(gone), weight);
+    }
+    stripe.key(backing, at.db, &at.name)
+}
+
 /// A key's stripe and the name of its record.
 struct At {
     db: Db,
@@ -95,7 +122,10 @@ impl<'a> Transaction<'a> {
         !(self.pending.touched.is_empty() && self.pending.flushed.is_empty())
     }
 
-    pub(crate) fn watchers(&mut self, name: &[u8]) -> &mut HashMap<Box<[u8]>, Vec<Weak<AtomicBool>>> {
+    pub(crate) fn watchers(
+        &mut self,
+        name: &[u8],
+    ) -> &mut HashMap<Box<[u8]>, Vec<Weak<AtomicBool>>> {
         let stripe = self.shared.stripe_of(name);
         &mut self.guards.stripe(stripe).watchers
     }
@@ -110,14 +140,7 @@ impl<'a> Transaction<'a> {
 
     /// The key's entry, whatever its state.
     fn entry(&mut self, at: &At) -> Result<&mut KeyEntry, Error> {
-        let backing = &self.shared.backing;
-        let stripe = self.guards.stripe(at.stripe);
-        if self.pending.flushed.contains(&at.db) && !stripe.cache.contains(&at.name) {
-            let gone = KeyEntry::absent();
-            let weight = gone.memory_bytes();
-            stripe.cache.insert(&backing.budget, &at.name, Cached::Key(gone), weight);
-        }
-        stripe.key(backing, at.db, &at.name)
+        load(&mut self.guards, &self.pending, self.shared, at)
     }
 
     /// The key's entry if the key is there and has not expired.
@@ -130,11 +153,9 @@ impl<'a> Transaction<'a> {
     /// The key's entry, to be changed: from now on the transaction's own. What had expired is gone.
     fn touch(&mut self, at: &At) -> Result<&mut KeyEntry, Error> {
         let now = self.now;
-        let entry = self.entry(at)?;
+        let entry = load(&mut self.guards, &self.pending, self.shared, at)?;
         let expired = entry.exists() && entry.expired(now);
-        if !std::mem::replace(&mut entry.touched, true) {
-            self.pending.touched.push((at.stripe, at.name.to_vec().into()));
-        }
+        self.pending.mark(at, entry);
         if expired {
             self.replace(at, Value::Absent, None)?;
         }
@@ -142,15 +163,17 @@ impl<'a> Transaction<'a> {
     }
 
     /// Gives the key a value and an expiry, whatever it had.
-    fn replace(&mut self, at: &At, value: Value, expires_at: Option<UnixMillis>) -> Result<(), Error> {
-        let entry = self.entry(at)?;
+    fn replace(
+        &mut self,
+        at: &At,
+        value: Value,
+        expires_at: Option<UnixMillis>,
+    ) -> Result<(), Error> {
+        let entry = load(&mut self.guards, &self.pending, self.shared, at)?;
         let old = std::mem::replace(&mut entry.value, value);
         entry.expires_at = expires_at;
         entry.change = Change::Base;
-        let fresh = !std::mem::replace(&mut entry.touched, true);
-        if fresh {
-            self.pending.touched.push((at.stripe, at.name.to_vec().into()));
-        }
+        self.pending.mark(at, entry);
         self.discard(at, old);
         Ok(())
     }

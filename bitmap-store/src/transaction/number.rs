@@ -110,7 +110,11 @@ impl Big {
     fn compare(&self, other: &Big) -> std::cmp::Ordering {
         let len = self.0.len().max(other.0.len());
         let limb = |big: &Big, i: usize| big.0.get(i).copied().unwrap_or(0);
-        (0..len).rev().map(|i| limb(self, i).cmp(&limb(other, i))).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+        (0..len)
+            .rev()
+            .map(|i| limb(self, i).cmp(&limb(other, i)))
+            .find(|o| o.is_ne())
+            .unwrap_or(std::cmp::Ordering::Equal)
     }
 
     fn add(&mut self, other: &Big) {
@@ -228,7 +232,8 @@ impl LongDouble {
     pub(super) fn add(self, other: LongDouble) -> Self {
         let exponent = self.exponent.min(other.exponent);
         // So far apart, the smaller is less than half a unit in the last place.
-        if self.mantissa != 0 && other.mantissa != 0 && (self.exponent - other.exponent).abs() > 200 {
+        if self.mantissa != 0 && other.mantissa != 0 && (self.exponent - other.exponent).abs() > 200
+        {
             return if self.exponent > other.exponent { self } else { other };
         }
         if self.mantissa == 0 || other.mantissa == 0 {

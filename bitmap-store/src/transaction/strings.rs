@@ -38,7 +38,6 @@ impl Transaction<'_> {
         let at = self.at(db, key)?;
         check_len(value.len() as u64)?;
         let text = Text::new(Bytes::copy_from_slice(value), false);
-        self.touch(&at)?;
         self.replace(&at, Value::String(text), expires_at)
     }
 
@@ -92,7 +91,8 @@ impl Transaction<'_> {
         if start < 0 && end < 0 && start > end {
             return Ok(Bytes::new());
         }
-        let from_end = |index: i64| if index < 0 { index.saturating_add(len).max(0) } else { index };
+        let from_end =
+            |index: i64| if index < 0 { index.saturating_add(len).max(0) } else { index };
         let (start, end) = (from_end(start), from_end(end).min(len - 1));
         if start > end || len == 0 {
             return Ok(Bytes::new());
@@ -109,7 +109,13 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// As [`Transaction::set`].
-    pub fn set_range(&mut self, db: Db, key: &[u8], offset: u64, bytes: &[u8]) -> Result<u64, Error> {
+    pub fn set_range(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<u64, Error> {
         let at = self.at(db, key)?;
         if bytes.is_empty() {
             return self.strlen(db, key);

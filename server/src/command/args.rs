@@ -13,10 +13,7 @@ pub(crate) struct Args<'a> {
 impl<'a> Args<'a> {
     /// The arguments of `request` after the first `skip`.
     pub(crate) fn after(request: resp::Args<'a>, skip: usize) -> Self {
-        Args {
-            request,
-            position: skip.min(request.len()),
-        }
+        Args { request, position: skip.min(request.len()) }
     }
 
     /// Number of remaining arguments.
@@ -67,9 +64,7 @@ impl<'a> Args<'a> {
     /// The next argument, which must be a number, as it was written: who adds it knows more digits.
     pub(crate) fn float_text(&mut self) -> Result<&'a [u8], CommandError> {
         let text = self.next()?;
-        parse_float(text)
-            .map(|_| text)
-            .ok_or(CommandError::NOT_FLOAT)
+        parse_float(text).map(|_| text).ok_or(CommandError::NOT_FLOAT)
     }
 
     /// The next argument as the offset of a bit, below 2^32.
@@ -91,9 +86,7 @@ impl<'a> Args<'a> {
 
     /// Consumes the next argument if it is `word`, whatever its case.
     pub(crate) fn keyword(&mut self, word: &str) -> bool {
-        let found = self
-            .peek()
-            .is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+        let found = self.peek().is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
         self.position += usize::from(found);
         found
     }
@@ -125,15 +118,9 @@ pub(crate) fn parse_int(text: &[u8]) -> Option<i64> {
             return None;
         }
         // Built downwards, since the least number has no positive counterpart.
-        value = value
-            .checked_mul(10)?
-            .checked_sub(i64::from(digit - b'0'))?;
+        value = value.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
     }
-    if negative {
-        Some(value)
-    } else {
-        value.checked_neg()
-    }
+    if negative { Some(value) } else { value.checked_neg() }
 }
 
 /// Reads a number as Redis does: no blanks, no NaN; infinity is one.

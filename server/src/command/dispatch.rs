@@ -120,10 +120,7 @@ impl Executor {
         let nanos = self.clock.lap_nanos();
         self.tally.count(&self.server.stats, command.id, nanos);
         match ran {
-            Ok((reply, position)) => Outcome {
-                position,
-                ..self.answer(Ok(reply), out)
-            },
+            Ok((reply, position)) => Outcome { position, ..self.answer(Ok(reply), out) },
             Err(error) => {
                 self.server.stats.failed(command.id);
                 self.answer(Err(error), out)
@@ -142,14 +139,7 @@ impl Executor {
         let (session, random) = (&mut self.session, &mut self.random);
         guarded(command, || {
             let tx = begin(server, command, request, db, now);
-            let mut cx = Context {
-                tx,
-                db,
-                now,
-                session,
-                server,
-                random,
-            };
+            let mut cx = Context { tx, db, now, session, server, random };
             let reply = (command.spec.handler)(&mut cx, Args::after(request, command.words))?;
             Ok((reply, cx.tx.commit()?))
         })
@@ -187,10 +177,7 @@ impl Executor {
         let nanos = self.clock.lap_nanos();
         self.tally.count(&self.server.stats, exec.id, nanos);
         match ran {
-            Ok(position) => Outcome {
-                position,
-                large: None,
-            },
+            Ok(position) => Outcome { position, large: None },
             Err(error) => {
                 out.truncate(start);
                 self.server.stats.failed(exec.id);
@@ -220,49 +207,27 @@ impl Executor {
             // The watched keys are locked too: else two transactions that each watch what the other
             // writes could both succeed.
             let tx = begin_all(server, queue, &watched, db, now);
-            if watched
-                .iter()
-                .any(|watched| watched.registration.is_dirty(now))
-            {
+            if watched.iter().any(|watched| watched.registration.is_dirty(now)) {
                 Reply::NullArray.encode(session.protocol, out);
                 return Ok(None);
             }
             write_header(b'*', queue.len(), out);
             let mut position = None;
             let mut wide = false;
-            let mut cx = Context {
-                tx,
-                db,
-                now,
-                session,
-                server,
-                random,
-            };
+            let mut cx = Context { tx, db, now, session, server, random };
             for i in 0..queue.len() {
                 // A command that reads the whole keyspace sees what was committed, and must not wait
                 // for locks that this transaction holds: the batch is split around it.
                 if wide != queue.command(i).spec.flags.has(Flags::KEYSPACE_WIDE) {
                     wide = !wide;
-                    let Context {
-                        tx,
-                        session,
-                        random,
-                        ..
-                    } = cx;
+                    let Context { tx, session, random, .. } = cx;
                     position = position.max(tx.commit()?);
                     let tx = if wide {
                         server.keyspace.begin([], now)
                     } else {
                         begin_all(server, queue, &[], db, now)
                     };
-                    cx = Context {
-                        tx,
-                        db,
-                        now,
-                        session,
-                        server,
-                        random,
-                    };
+                    cx = Context { tx, db, now, session, server, random };
                 }
                 let (command, request) = queue.get(i);
                 cx.db = cx.session.db;
@@ -285,10 +250,7 @@ impl Executor {
         match reply {
             Ok(Reply::Bulk(body)) if body.len() >= LARGE_BULK_BYTES => {
                 write_header(b'$', body.len(), out);
-                Outcome {
-                    position: None,
-                    large: Some(body),
-                }
+                Outcome { position: None, large: Some(body) }
             }
             Ok(reply) => {
                 reply.encode(self.session.protocol, out);
@@ -368,11 +330,7 @@ fn guarded<T>(
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_default();
-        tracing::error!(
-            command = command.full_name,
-            panic = what,
-            "a command panicked"
-        );
+        tracing::error!(command = command.full_name, panic = what, "a command panicked");
         Err(CommandError::new(format!("ERR internal error: {what}")))
     })
 }

@@ -56,9 +56,7 @@ impl Category {
 
     /// The category of this name, in any case.
     pub(crate) fn find(name: &[u8]) -> Option<Category> {
-        Self::ALL
-            .into_iter()
-            .find(|c| name.eq_ignore_ascii_case(c.name().as_bytes()))
+        Self::ALL.into_iter().find(|c| name.eq_ignore_ascii_case(c.name().as_bytes()))
     }
 
     /// Whether `command` is in it.
@@ -84,20 +82,11 @@ impl Category {
 pub(crate) fn info(command: &Command) -> Reply {
     let spec = command.spec;
     let statuses = |names: Vec<String>| {
-        Reply::Set(
-            names
-                .into_iter()
-                .map(|name| Reply::Status(name.into()))
-                .collect(),
-        )
+        Reply::Set(names.into_iter().map(|name| Reply::Status(name.into())).collect())
     };
     let flags = spec.flags.names().map(str::to_owned).collect();
-    let categories = Category::ALL
-        .into_iter()
-        .filter(|category| category.has(command));
-    let categories = categories
-        .map(|category| format!("@{}", category.name()))
-        .collect();
+    let categories = Category::ALL.into_iter().filter(|category| category.has(command));
+    let categories = categories.map(|category| format!("@{}", category.name())).collect();
     let children = table().children(command).iter().map(info).collect();
     Reply::Array(vec![
         text(&command.full_name),
@@ -115,11 +104,7 @@ pub(crate) fn info(command: &Command) -> Reply {
 
 /// What is done to the keys of a command, as `COMMAND GETKEYSANDFLAGS` prints it.
 pub(crate) fn key_flags(spec: &CommandSpec) -> [&'static str; 2] {
-    if spec.flags.has(Flags::WRITE) {
-        ["RW", "access"]
-    } else {
-        ["RO", "access"]
-    }
+    if spec.flags.has(Flags::WRITE) { ["RW", "access"] } else { ["RO", "access"] }
 }
 
 fn key_specs(spec: &CommandSpec) -> Vec<Reply> {
@@ -127,9 +112,7 @@ fn key_specs(spec: &CommandSpec) -> Vec<Reply> {
     if first == 0 {
         return Vec::new();
     }
-    let flags = key_flags(spec)
-        .map(|flag| Reply::Status(flag.into()))
-        .to_vec();
+    let flags = key_flags(spec).map(|flag| Reply::Status(flag.into())).to_vec();
     let int = |number: i16| Reply::Int(i64::from(number));
     // Counted from the first key, unless from the end.
     let last = if last >= 0 { last - first } else { last };
@@ -142,10 +125,7 @@ fn key_specs(spec: &CommandSpec) -> Vec<Reply> {
         (text("keystep"), int(step)),
         (text("limit"), Reply::Int(0)),
     ];
-    let find = vec![
-        (text("type"), text("range")),
-        (text("spec"), Reply::Map(range)),
-    ];
+    let find = vec![(text("type"), text("range")), (text("spec"), Reply::Map(range))];
     vec![Reply::Map(vec![
         (text("flags"), Reply::Set(flags)),
         (text("begin_search"), Reply::Map(begin)),
@@ -164,10 +144,7 @@ pub(crate) fn docs(command: &Command) -> (Reply, Reply) {
     ];
     let children = table().children(command);
     if !children.is_empty() {
-        fields.push((
-            text("subcommands"),
-            Reply::Map(children.iter().map(docs).collect()),
-        ));
+        fields.push((text("subcommands"), Reply::Map(children.iter().map(docs).collect())));
     }
     (text(&command.full_name), Reply::Map(fields))
 }
@@ -192,11 +169,8 @@ pub(crate) fn markdown() -> String {
             "\n## {title}\n\n| command | arity | flags | since | complexity | what it does |\n\
              |---|---:|---|---|---|---|\n"
         );
-        let mut commands: Vec<&Command> = table()
-            .all()
-            .iter()
-            .filter(|command| command.spec.group == group)
-            .collect();
+        let mut commands: Vec<&Command> =
+            table().all().iter().filter(|command| command.spec.group == group).collect();
         commands.sort_by_key(|command| &command.full_name);
         for command in commands {
             let spec = command.spec;

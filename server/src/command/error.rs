@@ -82,9 +82,9 @@ impl From<Error> for CommandError {
             Error::Overflow => Self::OVERFLOW,
             Error::NanOrInfinity => Self::text("ERR increment would produce NaN or Infinity"),
             Error::NoSuchKey => Self::NO_SUCH_KEY,
-            Error::Storage(cause) => Self::new(format!(
-                "MISCONF Errors writing to or reading from the log: {cause}"
-            )),
+            Error::Storage(cause) => {
+                Self::new(format!("MISCONF Errors writing to or reading from the log: {cause}"))
+            }
             damaged @ Error::Damaged { .. } => Self::new(format!("ERR {damaged}")),
             other => Self::new(format!("ERR {other}")),
         }

@@ -21,17 +21,9 @@ impl KeyPositions {
         let step = usize::try_from(keys.step).unwrap_or(1).max(1);
         // No keys is an empty run, whatever `last` says.
         if first == 0 {
-            return KeyPositions {
-                next: 1,
-                last: 0,
-                step,
-            };
+            return KeyPositions { next: 1, last: 0, step };
         }
-        KeyPositions {
-            next: first,
-            last,
-            step,
-        }
+        KeyPositions { next: first, last, step }
     }
 }
 

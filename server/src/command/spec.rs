@@ -61,31 +61,18 @@ impl CommandSpec {
         complexity: &'static str,
         summary: &'static str,
     ) -> Self {
-        CommandSpec {
-            group,
-            since,
-            complexity,
-            summary,
-            ..self
-        }
+        CommandSpec { group, since, complexity, summary, ..self }
     }
 
     /// Makes it a container: its second argument chooses one of these.
     pub(crate) const fn subcommands(self, subcommands: &'static [CommandSpec]) -> Self {
-        CommandSpec {
-            subcommands,
-            ..self
-        }
+        CommandSpec { subcommands, ..self }
     }
 
     /// Whether a request of `len` arguments, the name included, has as many as the command takes.
     pub(crate) fn accepts(&self, len: usize) -> bool {
         let wanted = usize::from(self.arity.unsigned_abs());
-        if self.arity < 0 {
-            len >= wanted
-        } else {
-            len == wanted
-        }
+        if self.arity < 0 { len >= wanted } else { len == wanted }
     }
 }
 
@@ -160,10 +147,7 @@ impl Flags {
             (Flags::MOVABLE_KEYS, "movablekeys"),
             (Flags::ALLOW_BUSY, "allow_busy"),
         ];
-        NAMES
-            .into_iter()
-            .filter(move |(flag, _)| self.has(*flag))
-            .map(|(_, name)| name)
+        NAMES.into_iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| name)
     }
 }
 
@@ -186,19 +170,11 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) const fn none() -> Self {
-        Keys {
-            first: 0,
-            last: 0,
-            step: 0,
-        }
+        Keys { first: 0, last: 0, step: 0 }
     }
 
     pub(crate) const fn first() -> Self {
-        Keys {
-            first: 1,
-            last: 1,
-            step: 1,
-        }
+        Keys { first: 1, last: 1, step: 1 }
     }
 
     pub(crate) const fn range(first: i16, last: i16, step: i16) -> Self {

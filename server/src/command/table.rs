@@ -65,23 +65,14 @@ impl Table {
             }
             slots[slot] = parent as u16;
             let children = parent + 1..parent + 1 + spec.subcommands.len();
-            commands.push(Command::new(
-                parent,
-                spec,
-                spec.name.to_owned(),
-                1,
-                children,
-            ));
+            commands.push(Command::new(parent, spec, spec.name.to_owned(), 1, children));
             for sub in spec.subcommands {
                 let id = commands.len();
                 let full_name = format!("{}|{}", spec.name, sub.name);
                 commands.push(Command::new(id, sub, full_name, 2, 0..0));
             }
         }
-        assert!(
-            commands.len() < SLOTS / 2,
-            "the table of commands needs more slots"
-        );
+        assert!(commands.len() < SLOTS / 2, "the table of commands needs more slots");
         Table { commands, slots }
     }
 
@@ -152,10 +143,9 @@ impl Table {
     pub(crate) fn resolve(&'static self, request: Args<'_>) -> Result<&'static Command, Rejected> {
         match self.lookup(request) {
             Lookup::Found(command) if command.spec.accepts(request.len()) => Ok(command),
-            Lookup::Found(command) => Err(Rejected {
-                by: Some(command),
-                error: CommandError::arity(&command.full_name),
-            }),
+            Lookup::Found(command) => {
+                Err(Rejected { by: Some(command), error: CommandError::arity(&command.full_name) })
+            }
             Lookup::UnknownSubcommand(container) => Err(Rejected {
                 by: None,
                 error: CommandError::unknown_subcommand(
@@ -163,10 +153,7 @@ impl Table {
                     request.get(1).unwrap_or_default(),
                 ),
             }),
-            Lookup::Unknown => Err(Rejected {
-                by: None,
-                error: unknown_command(request),
-            }),
+            Lookup::Unknown => Err(Rejected { by: None, error: unknown_command(request) }),
         }
     }
 }
@@ -186,13 +173,7 @@ impl Command {
         words: usize,
         children: std::ops::Range<usize>,
     ) -> Self {
-        Command {
-            id: CommandId(id as u16),
-            spec,
-            full_name,
-            words,
-            children,
-        }
+        Command { id: CommandId(id as u16), spec, full_name, words, children }
     }
 }
 
@@ -218,9 +199,7 @@ fn unknown_command(request: Args<'_>) -> CommandError {
         shown.push_str("' ");
     }
     let name = super::error::excerpt(request.get(0).unwrap_or_default(), 128);
-    CommandError::new(format!(
-        "ERR unknown command '{name}', with args beginning with: {shown}"
-    ))
+    CommandError::new(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
 }
 
 #[cfg(test)]
@@ -232,21 +211,13 @@ mod tests {
     fn every_row_is_found_by_its_name_in_any_case_and_names_are_unique() {
         let mut seen = HashSet::new();
         for command in table().all() {
-            assert!(
-                seen.insert(&command.full_name),
-                "{} is listed twice",
-                command.full_name
-            );
+            assert!(seen.insert(&command.full_name), "{} is listed twice", command.full_name);
             let name = command.full_name.to_ascii_uppercase();
             let found = table().find_full(name.as_bytes()).expect("listed");
             assert_eq!(found.id, command.id);
             assert_eq!(command.spec.name, command.spec.name.to_ascii_lowercase());
             assert_ne!(command.spec.arity, 0);
-            assert!(
-                !command.spec.summary.is_empty(),
-                "{} lacks a summary",
-                command.full_name
-            );
+            assert!(!command.spec.summary.is_empty(), "{} lacks a summary", command.full_name);
         }
         assert!(table().find(b"").is_none());
     }

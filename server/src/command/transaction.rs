@@ -26,10 +26,7 @@ const KEPT_BYTES: usize = 16 << 10;
 impl Default for Queue {
     fn default() -> Self {
         // What is queued has passed the limits of the connection already.
-        let limits = Limits {
-            max_request: u32::MAX as usize,
-            ..Limits::default()
-        };
+        let limits = Limits { max_request: u32::MAX as usize, ..Limits::default() };
         Queue {
             open: false,
             aborted: false,
@@ -78,8 +75,7 @@ impl Queue {
         self.requests.extend_from_slice(raw);
         self.commands.push((command, self.requests.len()));
         for i in KeyPositions::of(command.spec.keys, request.len()) {
-            self.keys
-                .extend_from_slice(request.get(i).unwrap_or_default());
+            self.keys.extend_from_slice(request.get(i).unwrap_or_default());
             self.key_ends.push(self.keys.len());
         }
     }
@@ -101,15 +97,10 @@ impl Queue {
     /// The command at `index` and its request.
     pub(crate) fn get(&mut self, index: usize) -> (&'static Command, Args<'_>) {
         let (command, end) = self.commands[index];
-        let start = index
-            .checked_sub(1)
-            .map_or(0, |before| self.commands[before].1);
+        let start = index.checked_sub(1).map_or(0, |before| self.commands[before].1);
         let raw = &self.requests[start..end];
         let decoded = self.decoder.decode(raw);
-        assert!(
-            matches!(decoded, Ok(Some(n)) if n == raw.len()),
-            "a queued request decodes again"
-        );
+        assert!(matches!(decoded, Ok(Some(n)) if n == raw.len()), "a queued request decodes again");
         (command, self.decoder.args(raw))
     }
 

@@ -49,14 +49,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1) for each subcommand specified",
         "Perform arbitrary bitfield integer operations on strings",
     ),
-    CommandSpec::new(
-        "bitfield_ro",
-        -2,
-        READ.or(Flags::FAST),
-        Keys::first(),
-        bitfield_ro,
-    )
-    .doc(
+    CommandSpec::new("bitfield_ro", -2, READ.or(Flags::FAST), Keys::first(), bitfield_ro).doc(
         Group::Bitmap,
         "6.0.0",
         "O(1) for each subcommand specified",
@@ -80,11 +73,7 @@ fn getbit(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 fn bitcount(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     if args.is_empty() {
-        return Ok(Reply::from(cx.tx.count_bits(
-            cx.db,
-            key,
-            0..MAX_VALUE_BYTES * 8,
-        )?));
+        return Ok(Reply::from(cx.tx.count_bits(cx.db, key, 0..MAX_VALUE_BYTES * 8)?));
     }
     // Redis looks the key up before it reads the range: a missing one counts 0 whatever follows.
     let len_bytes = cx.tx.strlen(cx.db, key)?;
@@ -127,11 +116,7 @@ fn bitpos(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
         last.next()?;
         unit = Unit::parse(last)?;
     }
-    let end = if args.is_empty() {
-        None
-    } else {
-        Some(args.int()?)
-    };
+    let end = if args.is_empty() { None } else { Some(args.int()?) };
     let range = unit.range(start, end.unwrap_or(-1), len_bytes);
     if range.is_empty() {
         return Ok(Reply::Int(-1));
@@ -172,11 +157,7 @@ impl Unit {
         // A string has at most 2^29 bytes and a little, so its bits fit with room to spare.
         let len = (len_bytes * 8 / bits) as i64;
         let from_end = |index: i64| {
-            if index < 0 {
-                (index + len).max(0)
-            } else {
-                index
-            }
+            if index < 0 { (index + len).max(0) } else { index }
         };
         let (start, end) = (from_end(start), from_end(end).min(len - 1));
         if start > end {
@@ -198,10 +179,8 @@ fn bitop(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
         ("ANDOR", BitOp::AndOr),
         ("ONE", BitOp::One),
     ];
-    let (name, operation) = OPERATIONS
-        .into_iter()
-        .find(|(name, _)| args.keyword(name))
-        .ok_or(CommandError::SYNTAX)?;
+    let (name, operation) =
+        OPERATIONS.into_iter().find(|(name, _)| args.keyword(name)).ok_or(CommandError::SYNTAX)?;
     let destination = args.key()?;
     let sources: Vec<&[u8]> = args.rest().collect();
     match operation {
@@ -217,12 +196,7 @@ fn bitop(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
         }
         _ => {}
     }
-    Ok(Reply::from(cx.tx.bit_op(
-        operation,
-        cx.db,
-        destination,
-        &sources,
-    )?))
+    Ok(Reply::from(cx.tx.bit_op(operation, cx.db, destination, &sources)?))
 }
 
 #[cfg(test)]
@@ -243,16 +217,8 @@ mod tests {
             (i64::MIN, i64::MAX, 3, 0..24, 0..24),
             (i64::MAX, i64::MIN, 3, 0..0, 0..0),
         ] {
-            assert_eq!(
-                Unit::Byte.range(start, end, len_bytes),
-                bytes,
-                "{start} {end} BYTE"
-            );
-            assert_eq!(
-                Unit::Bit.range(start, end, len_bytes),
-                bits,
-                "{start} {end} BIT"
-            );
+            assert_eq!(Unit::Byte.range(start, end, len_bytes), bytes, "{start} {end} BYTE");
+            assert_eq!(Unit::Bit.range(start, end, len_bytes), bits, "{start} {end} BIT");
         }
     }
 }

@@ -12,16 +12,14 @@ const ANY: Flags = Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE);
 const ADMIN: Flags = ANY.or(Flags::ADMIN);
 
 pub(super) const COMMANDS: &[CommandSpec] =
-    &[
-        CommandSpec::new("client", -2, Flags::NONE, Keys::none(), super::container)
-            .doc(
-                Group::Connection,
-                "2.4.0",
-                "Depends on subcommand.",
-                "A container for client connection commands",
-            )
-            .subcommands(SUBCOMMANDS),
-    ];
+    &[CommandSpec::new("client", -2, Flags::NONE, Keys::none(), super::container)
+        .doc(
+            Group::Connection,
+            "2.4.0",
+            "Depends on subcommand.",
+            "A container for client connection commands",
+        )
+        .subcommands(SUBCOMMANDS)];
 
 const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec::new("getname", 2, ANY, Keys::none(), get_name).doc(
@@ -30,14 +28,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Get the current connection name",
     ),
-    CommandSpec::new(
-        "help",
-        2,
-        Flags::LOADING.or(Flags::STALE),
-        Keys::none(),
-        help,
-    )
-    .doc(
+    CommandSpec::new("help", 2, Flags::LOADING.or(Flags::STALE), Keys::none(), help).doc(
         Group::Connection,
         "5.0.0",
         "O(1)",
@@ -138,9 +129,7 @@ fn set_info(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandEr
     let is_name = attribute.eq_ignore_ascii_case(b"lib-name");
     if !is_name && !attribute.eq_ignore_ascii_case(b"lib-ver") {
         let attribute = String::from_utf8_lossy(attribute);
-        return Err(CommandError::new(format!(
-            "ERR Unrecognized option '{attribute}'"
-        )));
+        return Err(CommandError::new(format!("ERR Unrecognized option '{attribute}'")));
     }
     if !value.iter().all(u8::is_ascii_graphic) {
         let attribute = if is_name { "lib-name" } else { "lib-ver" };
@@ -149,11 +138,7 @@ fn set_info(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandEr
         )));
     }
     let mut names = cx.session.client.names();
-    let field = if is_name {
-        &mut names.lib_name
-    } else {
-        &mut names.lib_ver
-    };
+    let field = if is_name { &mut names.lib_name } else { &mut names.lib_ver };
     *field = value.to_vec();
     Ok(Reply::OK)
 }
@@ -177,11 +162,7 @@ fn list(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     } else if args.len() >= 2 && args.keyword("ID") {
         let ids = args
             .rest()
-            .map(|id| {
-                parse_int(id)
-                    .and_then(|id| u64::try_from(id).ok())
-                    .filter(|&id| id > 0)
-            })
+            .map(|id| parse_int(id).and_then(|id| u64::try_from(id).ok()).filter(|&id| id > 0))
             .collect::<Option<Vec<u64>>>()
             .ok_or(CommandError::text("ERR Invalid client ID"))?;
         wanted = Box::new(move |client| ids.contains(&client.id));
@@ -208,9 +189,7 @@ fn is_normal(kind: &[u8]) -> Result<bool, CommandError> {
         return Ok(false);
     }
     let kind = String::from_utf8_lossy(kind);
-    Err(CommandError::new(format!(
-        "ERR Unknown client type '{kind}'"
-    )))
+    Err(CommandError::new(format!("ERR Unknown client type '{kind}'")))
 }
 
 /// Which clients `CLIENT KILL` closes.
@@ -228,19 +207,13 @@ struct Filter<'a> {
 /// [SKIPME yes|no] [MAXAGE seconds]`, which answers how many were closed.
 fn kill(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     if args.len() == 1 {
-        let filter = Filter {
-            addr: Some(args.next()?),
-            ..Filter::default()
-        };
+        let filter = Filter { addr: Some(args.next()?), ..Filter::default() };
         return match kill_all(cx, &filter) {
             0 => Err(CommandError::text("ERR No such client")),
             _ => Ok(Reply::OK),
         };
     }
-    let mut filter = Filter {
-        skip_me: true,
-        ..Filter::default()
-    };
+    let mut filter = Filter { skip_me: true, ..Filter::default() };
     while !args.is_empty() {
         if args.len() < 2 {
             return Err(CommandError::SYNTAX);
@@ -283,12 +256,8 @@ fn kill_all(cx: &mut Context<'_>, filter: &Filter<'_>) -> usize {
     let chosen = |client: &Arc<Client>| {
         !(filter.skip_me && client.id == own)
             && filter.id.is_none_or(|id| id == client.id)
-            && filter
-                .addr
-                .is_none_or(|addr| addr == client.addr.as_bytes())
-            && filter
-                .laddr
-                .is_none_or(|laddr| laddr == client.laddr.as_bytes())
+            && filter.addr.is_none_or(|addr| addr == client.addr.as_bytes())
+            && filter.laddr.is_none_or(|laddr| laddr == client.laddr.as_bytes())
             && filter.normal.unwrap_or(true)
             && filter
                 .max_age_seconds
@@ -310,21 +279,13 @@ fn kill_all(cx: &mut Context<'_>, filter: &Filter<'_>) -> usize {
 
 /// `CLIENT NO-EVICT ON|OFF`: nothing is ever evicted here; it is remembered for `CLIENT LIST`.
 fn no_evict(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
-    cx.session
-        .client
-        .view
-        .no_evict
-        .store(on_or_off(args)?, Ordering::Relaxed);
+    cx.session.client.view.no_evict.store(on_or_off(args)?, Ordering::Relaxed);
     Ok(Reply::OK)
 }
 
 /// `CLIENT NO-TOUCH ON|OFF`: it is remembered for `CLIENT LIST`.
 fn no_touch(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
-    cx.session
-        .client
-        .view
-        .no_touch
-        .store(on_or_off(args)?, Ordering::Relaxed);
+    cx.session.client.view.no_touch.store(on_or_off(args)?, Ordering::Relaxed);
     Ok(Reply::OK)
 }
 
@@ -406,8 +367,5 @@ fn help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
 }
 
 fn verbatim(text: Vec<u8>) -> Reply {
-    Reply::Verbatim {
-        format: *b"txt",
-        text: Bytes::from(text),
-    }
+    Reply::Verbatim { format: *b"txt", text: Bytes::from(text) }
 }

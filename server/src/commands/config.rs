@@ -5,22 +5,17 @@ use crate::config::{PARAMETERS, Parameter};
 use bitmap_store::{Bytes, Glob};
 use resp::Reply;
 
-const ADMIN: Flags = Flags::ADMIN
-    .or(Flags::NOSCRIPT)
-    .or(Flags::LOADING)
-    .or(Flags::STALE);
+const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 
 pub(super) const COMMANDS: &[CommandSpec] =
-    &[
-        CommandSpec::new("config", -2, Flags::NONE, Keys::none(), super::container)
-            .doc(
-                Group::Server,
-                "2.0.0",
-                "Depends on subcommand.",
-                "A container for server configuration commands",
-            )
-            .subcommands(SUBCOMMANDS),
-    ];
+    &[CommandSpec::new("config", -2, Flags::NONE, Keys::none(), super::container)
+        .doc(
+            Group::Server,
+            "2.0.0",
+            "Depends on subcommand.",
+            "A container for server configuration commands",
+        )
+        .subcommands(SUBCOMMANDS)];
 
 const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec::new("get", -3, ADMIN, Keys::none(), get).doc(
@@ -29,14 +24,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         "O(N) when N is the number of configuration parameters provided",
         "Get the values of configuration parameters",
     ),
-    CommandSpec::new(
-        "help",
-        2,
-        Flags::LOADING.or(Flags::STALE),
-        Keys::none(),
-        help,
-    )
-    .doc(
+    CommandSpec::new("help", 2, Flags::LOADING.or(Flags::STALE), Keys::none(), help).doc(
         Group::Server,
         "5.0.0",
         "O(1)",
@@ -64,24 +52,13 @@ const SUBCOMMANDS: &[CommandSpec] = &[
 
 /// `CONFIG GET pattern …`: names and values, each parameter once.
 fn get(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
-    let patterns: Vec<Glob> = args
-        .rest()
-        .map(|pattern| Glob::new(&pattern.to_ascii_lowercase()))
-        .collect();
+    let patterns: Vec<Glob> =
+        args.rest().map(|pattern| Glob::new(&pattern.to_ascii_lowercase())).collect();
     let text = |text: String| Reply::bulk(Bytes::from(text));
     let found = PARAMETERS
         .iter()
-        .filter(|parameter| {
-            patterns
-                .iter()
-                .any(|glob| glob.matches(parameter.name.as_bytes()))
-        })
-        .map(|parameter| {
-            (
-                text(parameter.name.to_owned()),
-                text((parameter.get)(cx.server)),
-            )
-        });
+        .filter(|parameter| patterns.iter().any(|glob| glob.matches(parameter.name.as_bytes())))
+        .map(|parameter| (text(parameter.name.to_owned()), text((parameter.get)(cx.server))));
     Ok(Reply::Map(found.collect()))
 }
 
@@ -104,10 +81,7 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
         let name = args.next()?;
         let parameter = Parameter::find(name).ok_or_else(|| unknown(name))?;
         let value = args.next().map_err(|_| CommandError::arity("config|set"))?;
-        if changes
-            .iter()
-            .any(|(earlier, _)| earlier.name == parameter.name)
-        {
+        if changes.iter().any(|(earlier, _)| earlier.name == parameter.name) {
             return Err(failed(parameter, "duplicate parameter"));
         }
         changes.push((parameter, String::from_utf8_lossy(value).into_owned()));
@@ -133,9 +107,7 @@ fn reset_stat(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> 
 
 /// `CONFIG REWRITE`: the configuration file is the administrator's; it is never written.
 fn rewrite(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
-    Err(CommandError::text(
-        "ERR The server is running without a config file",
-    ))
+    Err(CommandError::text("ERR The server is running without a config file"))
 }
 
 /// `CONFIG HELP`

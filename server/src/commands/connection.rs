@@ -59,14 +59,12 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Close the connection",
     ),
-    CommandSpec::new(
-        "reset",
-        1,
-        GREETING.or(Flags::MULTI_OK),
-        Keys::none(),
-        reset,
-    )
-    .doc(Group::Connection, "6.2.0", "O(1)", "Reset the connection"),
+    CommandSpec::new("reset", 1, GREETING.or(Flags::MULTI_OK), Keys::none(), reset).doc(
+        Group::Connection,
+        "6.2.0",
+        "O(1)",
+        "Reset the connection",
+    ),
 ];
 
 /// `PING [message]`
@@ -99,9 +97,7 @@ fn authenticate(user: &[u8]) -> Result<(), CommandError> {
     if user == b"default" {
         return Ok(());
     }
-    Err(CommandError::text(
-        "WRONGPASS invalid username-password pair or user is disabled.",
-    ))
+    Err(CommandError::text("WRONGPASS invalid username-password pair or user is disabled."))
 }
 
 /// `HELLO [protover [AUTH username password] [SETNAME name]]`: nothing changes unless all is well.
@@ -131,9 +127,7 @@ fn hello(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
             name = Some(wanted);
         } else {
             let option = String::from_utf8_lossy(option);
-            return Err(CommandError::new(format!(
-                "ERR Syntax error in HELLO option '{option}'"
-            )));
+            return Err(CommandError::new(format!("ERR Syntax error in HELLO option '{option}'")));
         }
     }
     if let Some(name) = name {

@@ -296,31 +296,15 @@ mod tests {
     #[test]
     fn no_expiry_is_later_than_any() {
         let (none, some) = (None, Some(UnixMillis(100)));
-        let nx = Condition {
-            nx: true,
-            ..Condition::default()
-        };
+        let nx = Condition { nx: true, ..Condition::default() };
         assert!(nx.allows(none, 5) && !nx.allows(some, 5));
-        let xx = Condition {
-            xx: true,
-            ..Condition::default()
-        };
+        let xx = Condition { xx: true, ..Condition::default() };
         assert!(!xx.allows(none, 5) && xx.allows(some, 5));
-        let gt = Condition {
-            gt: true,
-            ..Condition::default()
-        };
+        let gt = Condition { gt: true, ..Condition::default() };
         assert!(!gt.allows(none, 500) && !gt.allows(some, 100) && gt.allows(some, 101));
-        let lt = Condition {
-            lt: true,
-            ..Condition::default()
-        };
+        let lt = Condition { lt: true, ..Condition::default() };
         assert!(lt.allows(none, 500) && !lt.allows(some, 100) && lt.allows(some, 99));
-        let xx_lt = Condition {
-            xx: true,
-            lt: true,
-            ..Condition::default()
-        };
+        let xx_lt = Condition { xx: true, lt: true, ..Condition::default() };
         assert!(!xx_lt.allows(none, 5) && xx_lt.allows(some, 5));
     }
 }

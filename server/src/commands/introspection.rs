@@ -88,12 +88,7 @@ fn command_docs(_: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandErr
     if args.is_empty() {
         return Ok(Reply::Map(table().top_level().map(docs).collect()));
     }
-    Ok(Reply::Map(
-        args.rest()
-            .filter_map(|name| table().find_full(name))
-            .map(docs)
-            .collect(),
-    ))
+    Ok(Reply::Map(args.rest().filter_map(|name| table().find_full(name)).map(docs).collect()))
 }
 
 /// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN glob]`
@@ -117,12 +112,7 @@ fn list(_: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
     } else {
         return Err(CommandError::SYNTAX);
     };
-    Ok(Reply::Array(
-        names
-            .into_iter()
-            .map(|command| bulk(command.full_name.as_bytes()))
-            .collect(),
-    ))
+    Ok(Reply::Array(names.into_iter().map(|command| bulk(command.full_name.as_bytes())).collect()))
 }
 
 /// `COMMAND GETKEYS command [argument …]`
@@ -134,13 +124,7 @@ fn get_keys(_: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> 
 /// `COMMAND GETKEYSANDFLAGS command [argument …]`
 fn get_keys_and_flags(_: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let (spec, keys) = keys_of(args)?;
-    let flags = || {
-        Reply::Set(
-            key_flags(spec)
-                .map(|flag| Reply::Status(flag.into()))
-                .to_vec(),
-        )
-    };
+    let flags = || Reply::Set(key_flags(spec).map(|flag| Reply::Status(flag.into())).to_vec());
     let entry = |key| Reply::Array(vec![bulk(key), flags()]);
     Ok(Reply::Array(keys.into_iter().map(entry).collect()))
 }
@@ -157,18 +141,15 @@ fn keys_of(args: Args<'_>) -> Result<(&'static CommandSpec, Vec<&[u8]>), Command
         && let Some(sub) = words.get(1)
     {
         let name = [container.spec.name.as_bytes(), b"|", sub].concat();
-        command = table()
-            .find_full(&name)
-            .ok_or(CommandError::text("ERR Invalid command specified"))?;
+        command =
+            table().find_full(&name).ok_or(CommandError::text("ERR Invalid command specified"))?;
     }
     let spec = command.spec;
     if spec.keys.first == 0 {
         return Err(CommandError::text("ERR The command has no key arguments"));
     }
     if !spec.accepts(words.len()) {
-        return Err(CommandError::text(
-            "ERR Invalid number of arguments specified for command",
-        ));
+        return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
     let keys = KeyPositions::of(spec.keys, words.len()).filter_map(|i| words.get(i).copied());
     Ok((spec, keys.collect()))

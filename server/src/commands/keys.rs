@@ -156,26 +156,18 @@ fn scan(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     }
     let kind = kind_name.map(parse_kind);
     let (next, mut found) =
-        cx.server
-            .keyspace
-            .scan(cx.db, cursor, count, glob.as_ref(), kind.flatten(), cx.now)?;
+        cx.server.keyspace.scan(cx.db, cursor, count, glob.as_ref(), kind.flatten(), cx.now)?;
     // No key is of a type that does not exist; the scan goes its way all the same, as in Redis 7.0.
     if matches!(kind, Some(None)) {
         found.clear();
     }
-    Ok(Reply::Array(vec![
-        Reply::bulk(next.to_string()),
-        names(found),
-    ]))
+    Ok(Reply::Array(vec![Reply::bulk(next.to_string()), names(found)]))
 }
 
 /// `RANDOMKEY`
 fn random_key(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     let random = &mut *cx.random;
-    let chosen = cx
-        .server
-        .keyspace
-        .random_key(cx.db, &mut |bound| random.below(bound), cx.now)?;
+    let chosen = cx.server.keyspace.random_key(cx.db, &mut |bound| random.below(bound), cx.now)?;
     Ok(chosen.map_or(Reply::Null, Reply::bulk))
 }
 
@@ -246,9 +238,7 @@ fn parse_db(args: &mut Args<'_>) -> Result<Db, CommandError> {
 
 /// The type of this name, whatever its case.
 fn parse_kind(name: &[u8]) -> Option<Kind> {
-    [Kind::String]
-        .into_iter()
-        .find(|kind| kind.text().as_bytes().eq_ignore_ascii_case(name))
+    [Kind::String].into_iter().find(|kind| kind.text().as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// A cursor as C's `strtoul` reads it, which is what Redis does: leading zeros, a sign and nothing at
@@ -267,11 +257,7 @@ fn parse_cursor(text: &[u8]) -> Option<u64> {
         let digit = char::from(digit).to_digit(10)?;
         value.checked_mul(10)?.checked_add(u64::from(digit))
     })?;
-    Some(if negative {
-        value.wrapping_neg()
-    } else {
-        value
-    })
+    Some(if negative { value.wrapping_neg() } else { value })
 }
 
 #[cfg(test)]

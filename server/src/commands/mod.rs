@@ -38,11 +38,5 @@ fn help(container: &str, lines: &'static [&'static str]) -> Reply {
     let first = format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
     let own = lines.iter().map(|line| Reply::Status((*line).into()));
     let last = ["HELP", "    Prints this help."].map(|line| Reply::Status(line.into()));
-    Reply::Array(
-        [Reply::Status(first.into())]
-            .into_iter()
-            .chain(own)
-            .chain(last)
-            .collect(),
-    )
+    Reply::Array([Reply::Status(first.into())].into_iter().chain(own).chain(last).collect())
 }

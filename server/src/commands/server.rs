@@ -11,20 +11,12 @@ use std::time::Duration;
 
 const ANY: Flags = Flags::LOADING.or(Flags::STALE);
 const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(ANY);
-const FLUSH: Flags = Flags::WRITE
-    .or(Flags::EXCLUSIVE)
-    .or(Flags::KEYSPACE)
-    .or(Flags::DANGEROUS);
-const DB_SIZE: Flags = Flags::READONLY
-    .or(Flags::FAST)
-    .or(Flags::KEYSPACE)
-    .or(Flags::KEYSPACE_WIDE);
+const FLUSH: Flags = Flags::WRITE.or(Flags::EXCLUSIVE).or(Flags::KEYSPACE).or(Flags::DANGEROUS);
+const DB_SIZE: Flags = Flags::READONLY.or(Flags::FAST).or(Flags::KEYSPACE).or(Flags::KEYSPACE_WIDE);
 // Figures of the store are gathered under all of its locks.
 const INFO: Flags = ANY.or(Flags::DANGEROUS).or(Flags::KEYSPACE_WIDE);
-const SAVE: Flags = Flags::ADMIN
-    .or(Flags::NOSCRIPT)
-    .or(Flags::NO_ASYNC_LOADING)
-    .or(Flags::KEYSPACE_WIDE);
+const SAVE: Flags =
+    Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING).or(Flags::KEYSPACE_WIDE);
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec::new("info", -1, INFO, Keys::none(), info_text).doc(
@@ -117,27 +109,13 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "Depends on subcommand.",
         "A container for debugging commands",
     ),
-    CommandSpec::new(
-        "lolwut",
-        -1,
-        Flags::READONLY.or(Flags::FAST),
-        Keys::none(),
-        lolwut,
-    )
-    .doc(
+    CommandSpec::new("lolwut", -1, Flags::READONLY.or(Flags::FAST), Keys::none(), lolwut).doc(
         Group::Server,
         "5.0.0",
         "O(1)",
         "Display some computer art and the Redis version",
     ),
-    CommandSpec::new(
-        "role",
-        1,
-        ANY.or(Flags::NOSCRIPT).or(Flags::FAST),
-        Keys::none(),
-        role,
-    )
-    .doc(
+    CommandSpec::new("role", 1, ANY.or(Flags::NOSCRIPT).or(Flags::FAST), Keys::none(), role).doc(
         Group::Server,
         "2.8.12",
         "O(1)",
@@ -156,14 +134,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Enables read queries for a connection to a cluster replica node",
     ),
-    CommandSpec::new(
-        "readwrite",
-        1,
-        ANY.or(Flags::FAST),
-        Keys::none(),
-        no_cluster,
-    )
-    .doc(
+    CommandSpec::new("readwrite", 1, ANY.or(Flags::FAST), Keys::none(), no_cluster).doc(
         Group::Connection,
         "3.0.0",
         "O(1)",
@@ -176,20 +147,10 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "A container for cluster commands",
     ),
     CommandSpec::new("module", -2, Flags::NONE, Keys::none(), super::container)
-        .doc(
-            Group::Server,
-            "4.0.0",
-            "Depends on subcommand.",
-            "A container for module commands",
-        )
+        .doc(Group::Server, "4.0.0", "Depends on subcommand.", "A container for module commands")
         .subcommands(MODULE),
     CommandSpec::new("slowlog", -2, Flags::NONE, Keys::none(), super::container)
-        .doc(
-            Group::Server,
-            "2.2.12",
-            "Depends on subcommand.",
-            "A container for slow log commands",
-        )
+        .doc(Group::Server, "2.2.12", "Depends on subcommand.", "A container for slow log commands")
         .subcommands(SLOWLOG),
     CommandSpec::new("latency", -2, Flags::NONE, Keys::none(), super::container)
         .doc(
@@ -222,14 +183,7 @@ const MEMORY: &[CommandSpec] = &[
         "O(1)",
         "Show memory usage details",
     ),
-    CommandSpec::new(
-        "usage",
-        -3,
-        Flags::READONLY,
-        Keys::range(2, 2, 1),
-        memory_usage,
-    )
-    .doc(
+    CommandSpec::new("usage", -3, Flags::READONLY, Keys::range(2, 2, 1), memory_usage).doc(
         Group::Server,
         "4.0.0",
         "O(N) where N is the number of samples.",
@@ -245,12 +199,7 @@ const OBJECT: &[CommandSpec] = &[
         Keys::range(2, 2, 1),
         object_encoding,
     )
-    .doc(
-        Group::Generic,
-        "2.2.3",
-        "O(1)",
-        "Inspect the internal encoding of a Redis object",
-    ),
+    .doc(Group::Generic, "2.2.3", "O(1)", "Inspect the internal encoding of a Redis object"),
     CommandSpec::new(
         "freq",
         3,
@@ -298,19 +247,9 @@ const OBJECT: &[CommandSpec] = &[
     ),
 ];
 
-const MODULE: &[CommandSpec] = &[CommandSpec::new(
-    "list",
-    2,
-    Flags::ADMIN.or(Flags::NOSCRIPT),
-    Keys::none(),
-    empty_array,
-)
-.doc(
-    Group::Server,
-    "4.0.0",
-    "O(1)",
-    "List all modules loaded by the server",
-)];
+const MODULE: &[CommandSpec] =
+    &[CommandSpec::new("list", 2, Flags::ADMIN.or(Flags::NOSCRIPT), Keys::none(), empty_array)
+        .doc(Group::Server, "4.0.0", "O(1)", "List all modules loaded by the server")];
 
 const SLOWLOG: &[CommandSpec] = &[
     CommandSpec::new("get", -2, ADMIN, Keys::none(), slowlog_get).doc(
@@ -361,14 +300,7 @@ const ACL: &[CommandSpec] = &[
         "O(1) since the categories and commands are a fixed set.",
         "List the ACL categories or the commands inside a category",
     ),
-    CommandSpec::new(
-        "whoami",
-        2,
-        Flags::NOSCRIPT.or(ANY),
-        Keys::none(),
-        acl_whoami,
-    )
-    .doc(
+    CommandSpec::new("whoami", 2, Flags::NOSCRIPT.or(ANY), Keys::none(), acl_whoami).doc(
         Group::Server,
         "6.0.0",
         "O(1)",
@@ -378,15 +310,10 @@ const ACL: &[CommandSpec] = &[
 
 /// `INFO [section …]`
 fn info_text(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
-    let sections: Vec<String> = args
-        .rest()
-        .map(|section| String::from_utf8_lossy(section).to_ascii_lowercase())
-        .collect();
+    let sections: Vec<String> =
+        args.rest().map(|section| String::from_utf8_lossy(section).to_ascii_lowercase()).collect();
     let text = info::text(cx.server, cx.now, &sections);
-    Ok(Reply::Verbatim {
-        format: *b"txt",
-        text: Bytes::from(text),
-    })
+    Ok(Reply::Verbatim { format: *b"txt", text: Bytes::from(text) })
 }
 
 /// `DBSIZE`
@@ -419,18 +346,13 @@ fn check_flush(mut args: Args<'_>) -> Result<(), CommandError> {
 fn time(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     let micros = clock::unix_micros();
     let text = |number: u64| Reply::bulk(Bytes::from(number.to_string()));
-    Ok(Reply::Array(vec![
-        text(micros / 1_000_000),
-        text(micros % 1_000_000),
-    ]))
+    Ok(Reply::Array(vec![text(micros / 1_000_000), text(micros % 1_000_000)]))
 }
 
 /// `SAVE`: everything is on disk when it answers.
 fn save(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     cx.server.keyspace.sync()?;
-    cx.server
-        .last_save
-        .store(cx.now.0 / 1000, Ordering::Relaxed);
+    cx.server.last_save.store(cx.now.0 / 1000, Ordering::Relaxed);
     Ok(Reply::OK)
 }
 
@@ -445,17 +367,13 @@ fn bg_save(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
 
 /// `LASTSAVE`
 fn last_save(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(Reply::Int(
-        cx.server.last_save.load(Ordering::Relaxed) as i64
-    ))
+    Ok(Reply::Int(cx.server.last_save.load(Ordering::Relaxed) as i64))
 }
 
 /// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]`: always syncs; the connection closes without a reply.
 fn shutdown(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
-    let words: Vec<String> = args
-        .rest()
-        .map(|word| String::from_utf8_lossy(word).to_ascii_lowercase())
-        .collect();
+    let words: Vec<String> =
+        args.rest().map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).collect();
     let is = |word: &str| words.iter().any(|given| given == word);
     let known = ["nosave", "save", "now", "force", "abort"];
     let wrong = words.iter().any(|word| !known.contains(&word.as_str()))
@@ -493,37 +411,25 @@ fn memory_usage(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Comma
 fn memory_doctor(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     let text =
         "Sam, memory holds the directory of keys and a bounded cache; see INFO bitmapistd.\n";
-    Ok(Reply::Verbatim {
-        format: *b"txt",
-        text: Bytes::from_static(text.as_bytes()),
-    })
+    Ok(Reply::Verbatim { format: *b"txt", text: Bytes::from_static(text.as_bytes()) })
 }
 
 /// `MEMORY STATS`
 fn memory_stats(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     let stats = cx.server.keyspace.stats();
     let memory = info::memory(&stats);
-    let keys: u64 = (0..DATABASES)
-        .map(|db| cx.server.keyspace.db_size(Db(db)))
-        .sum();
+    let keys: u64 = (0..DATABASES).map(|db| cx.server.keyspace.db_size(Db(db))).sum();
     let figures = [
         ("peak.allocated", memory.peak_rss),
         ("total.allocated", memory.used),
         ("startup.allocated", 0),
         ("keys.count", keys),
-        (
-            "keys.bytes-per-key",
-            (stats.keydir_bytes as u64).checked_div(keys).unwrap_or(0),
-        ),
+        ("keys.bytes-per-key", (stats.keydir_bytes as u64).checked_div(keys).unwrap_or(0)),
         ("dataset.bytes", stats.cache_bytes as u64),
         ("overhead.total", stats.keydir_bytes as u64),
     ];
     let name = |name: &'static str| Reply::bulk(Bytes::from_static(name.as_bytes()));
-    Ok(Reply::Map(
-        figures
-            .map(|(key, value)| (name(key), Reply::Int(value as i64)))
-            .to_vec(),
-    ))
+    Ok(Reply::Map(figures.map(|(key, value)| (name(key), Reply::Int(value as i64))).to_vec()))
 }
 
 /// `OBJECT ENCODING key`
@@ -536,20 +442,12 @@ fn object_encoding(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Co
 
 /// `OBJECT REFCOUNT key`: a value belongs to its key alone.
 fn object_ref_count(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.tx.exists(cx.db, args.key()?)? {
-        Reply::Int(1)
-    } else {
-        Reply::Null
-    })
+    Ok(if cx.tx.exists(cx.db, args.key()?)? { Reply::Int(1) } else { Reply::Null })
 }
 
 /// `OBJECT IDLETIME key`: times of access are not kept.
 fn object_idle_time(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.tx.exists(cx.db, args.key()?)? {
-        Reply::Int(0)
-    } else {
-        Reply::Null
-    })
+    Ok(if cx.tx.exists(cx.db, args.key()?)? { Reply::Int(0) } else { Reply::Null })
 }
 
 /// `OBJECT FREQ key`: as Redis without an LFU policy.
@@ -594,9 +492,7 @@ fn debug(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
         return Ok(Reply::OK);
     }
     if args.len() == 2 && args.keyword("SET-ACTIVE-EXPIRE") {
-        cx.server
-            .active_expiry
-            .store(args.int()? != 0, Ordering::Relaxed);
+        cx.server.active_expiry.store(args.int()? != 0, Ordering::Relaxed);
         return Ok(Reply::OK);
     }
     if args.len() == 1 && args.keyword("PANIC") {
@@ -611,28 +507,21 @@ fn debug(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
 /// `LOLWUT`
 fn lolwut(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     let text = concat!("bitmapistd ver. ", env!("CARGO_PKG_VERSION"), "\n");
-    Ok(Reply::Verbatim {
-        format: *b"txt",
-        text: Bytes::from_static(text.as_bytes()),
-    })
+    Ok(Reply::Verbatim { format: *b"txt", text: Bytes::from_static(text.as_bytes()) })
 }
 
 /// `ROLE`: a master without replicas.
 fn role(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     let role = Reply::bulk(Bytes::from_static(b"master"));
-    Ok(Reply::Array(vec![
-        role,
-        Reply::Int(0),
-        Reply::Array(Vec::new()),
-    ]))
+    Ok(Reply::Array(vec![role, Reply::Int(0), Reply::Array(Vec::new())]))
 }
 
 /// `WAIT numreplicas timeout`: there are no replicas, so none has acknowledged anything.
 fn wait(_: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     args.int()?;
-    if parse_int(args.next()?).ok_or(CommandError::text(
-        "ERR timeout is not an integer or out of range",
-    ))? < 0
+    if parse_int(args.next()?)
+        .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?
+        < 0
     {
         return Err(CommandError::text("ERR timeout is negative"));
     }
@@ -648,29 +537,19 @@ fn acl_whoami(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
 fn acl_cat(_: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     use crate::command::{Category, table};
     let names: Vec<String> = match args.len() {
-        0 => Category::ALL
-            .iter()
-            .map(|category| category.name().to_owned())
-            .collect(),
+        0 => Category::ALL.iter().map(|category| category.name().to_owned()).collect(),
         1 => {
             let wanted = args.next()?;
             let Some(category) = Category::find(wanted) else {
                 let wanted = String::from_utf8_lossy(wanted);
-                return Err(CommandError::new(format!(
-                    "ERR Unknown category '{wanted}'"
-                )));
+                return Err(CommandError::new(format!("ERR Unknown category '{wanted}'")));
             };
             let inside = table().all().iter().filter(|command| category.has(command));
             inside.map(|command| command.full_name.clone()).collect()
         }
         _ => return Err(CommandError::arity("acl|cat")),
     };
-    Ok(Reply::Array(
-        names
-            .into_iter()
-            .map(|name| Reply::bulk(Bytes::from(name)))
-            .collect(),
-    ))
+    Ok(Reply::Array(names.into_iter().map(|name| Reply::bulk(Bytes::from(name))).collect()))
 }
 
 /// `SLOWLOG GET [count]`: nothing is recorded.
@@ -681,9 +560,7 @@ fn slowlog_get(_: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Command
     if let Some(count) = args.peek() {
         args.next()?;
         if parse_int(count).is_none_or(|count| count < -1) {
-            return Err(CommandError::text(
-                "ERR count should be greater than or equal to -1",
-            ));
+            return Err(CommandError::text("ERR count should be greater than or equal to -1"));
         }
     }
     Ok(Reply::Array(Vec::new()))
@@ -691,9 +568,7 @@ fn slowlog_get(_: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Command
 
 /// `CLUSTER …`, `READONLY`, `READWRITE`
 fn no_cluster(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
-    Err(CommandError::text(
-        "ERR This instance has cluster support disabled",
-    ))
+    Err(CommandError::text("ERR This instance has cluster support disabled"))
 }
 
 fn empty_array(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {

@@ -178,11 +178,7 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
         Expiry::In(time, amount) => Some(time.resolve_positive(amount.parse()?, cx.now, "set")?),
         Expiry::Unchanged | Expiry::Removed => None,
     };
-    let old = if options.get {
-        cx.tx.get(cx.db, key)?
-    } else {
-        None
-    };
+    let old = if options.get { cx.tx.get(cx.db, key)? } else { None };
     let proceed = match options.existence {
         Existence::Any => true,
         Existence::Missing => !cx.tx.exists(cx.db, key)?,
@@ -321,11 +317,7 @@ fn mset_nx(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> 
 }
 
 fn check_pairs(args: Args<'_>, command: &str) -> Result<(), CommandError> {
-    if args.len().is_multiple_of(2) {
-        Ok(())
-    } else {
-        Err(CommandError::arity(command))
-    }
+    if args.len().is_multiple_of(2) { Ok(()) } else { Err(CommandError::arity(command)) }
 }
 
 fn set_pairs(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<(), CommandError> {
@@ -386,9 +378,7 @@ fn incr_by(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
 /// `DECRBY key decrement`
 fn decr_by(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, by) = (args.key()?, args.int()?);
-    let by = by
-        .checked_neg()
-        .ok_or(CommandError::text("ERR decrement would overflow"))?;
+    let by = by.checked_neg().ok_or(CommandError::text("ERR decrement would overflow"))?;
     Ok(Reply::Int(cx.tx.incr_by(cx.db, key, by)?))
 }
 

@@ -3,11 +3,8 @@
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
 use resp::Reply;
 
-const CONTROL: Flags = Flags::NOSCRIPT
-    .or(Flags::LOADING)
-    .or(Flags::STALE)
-    .or(Flags::FAST)
-    .or(Flags::ALLOW_BUSY);
+const CONTROL: Flags =
+    Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST).or(Flags::ALLOW_BUSY);
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec::new("multi", 1, CONTROL.or(Flags::MULTI_OK), Keys::none(), multi).doc(
@@ -33,14 +30,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "Depends on commands in the transaction",
         "Execute all commands issued after MULTI",
     ),
-    CommandSpec::new(
-        "discard",
-        1,
-        CONTROL.or(Flags::MULTI_OK),
-        Keys::none(),
-        discard,
-    )
-    .doc(
+    CommandSpec::new("discard", 1, CONTROL.or(Flags::MULTI_OK), Keys::none(), discard).doc(
         Group::Transactions,
         "2.0.0",
         "O(N), when N is the number of queued commands",

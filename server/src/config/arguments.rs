@@ -197,10 +197,7 @@ mod tests {
         let ours = served("bitmapistd --addr :7000 --dir /data --log-level debug");
         assert_eq!(ours.addr, ":7000");
         assert_eq!(ours, served("bitmapistd -addr :7000 -db /data -debug"));
-        assert_eq!(
-            ours,
-            served("bitmapistd -addr=:7000 -db=/data --debug -bak=/data/x.bak")
-        );
+        assert_eq!(ours, served("bitmapistd -addr=:7000 -db=/data --debug -bak=/data/x.bak"));
         assert_eq!(ours, served("bitmapistd --addr=:7000 --db=/data -debug"));
     }
 
@@ -221,25 +218,12 @@ mod tests {
 
     #[test]
     fn sizes_have_units_and_nonsense_is_refused() {
-        assert_eq!(
-            served("bitmapistd --cache-size 64MiB").cache_bytes,
-            64 << 20
-        );
-        assert_eq!(
-            served("bitmapistd --sync everysec").sync,
-            Durability::EverySecond
-        );
-        for line in [
-            "--cache-size many",
-            "--sync sometimes",
-            "--maxclients 0",
-            "--nonsense",
-            "-x 1",
-        ] {
-            assert!(
-                matches!(parsed(&format!("x {line}")), Invocation::Fail(_, 2)),
-                "{line}"
-            );
+        assert_eq!(served("bitmapistd --cache-size 64MiB").cache_bytes, 64 << 20);
+        assert_eq!(served("bitmapistd --sync everysec").sync, Durability::EverySecond);
+        for line in
+            ["--cache-size many", "--sync sometimes", "--maxclients 0", "--nonsense", "-x 1"]
+        {
+            assert!(matches!(parsed(&format!("x {line}")), Invocation::Fail(_, 2)), "{line}");
         }
     }
 }

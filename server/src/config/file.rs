@@ -139,13 +139,9 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_an_error() {
-        for text in [
-            "sync = 'often'",
-            "cache-size = 'big'",
-            "maxclients = 0",
-            "maxclients = -1",
-            "x",
-        ] {
+        for text in
+            ["sync = 'often'", "cache-size = 'big'", "maxclients = 0", "maxclients = -1", "x"]
+        {
             assert!(apply(text, &mut Config::default()).is_err(), "{text}");
         }
     }

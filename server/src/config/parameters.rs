@@ -27,32 +27,15 @@ use Set::{Fixed, Immutable, Live};
 pub(crate) const PARAMETERS: &[Parameter] = &[
     fixed("activedefrag", |_| "no".into()),
     fixed("appendfilename", |_| String::new()),
-    live(
-        "appendfsync",
-        |s| durability_name(s.settings.sync()).into(),
-        set_sync,
-    ),
+    live("appendfsync", |s| durability_name(s.settings.sync()).into(), set_sync),
     fixed("appendonly", |_| "yes".into()),
     immutable("bind", |s| {
-        s.addrs
-            .iter()
-            .map(|addr| addr.ip().to_string())
-            .collect::<Vec<_>>()
-            .join(" ")
+        s.addrs.iter().map(|addr| addr.ip().to_string()).collect::<Vec<_>>().join(" ")
     }),
-    live(
-        "cache-size",
-        |s| s.settings.cache_bytes().to_string(),
-        set_cache,
-    ),
+    live("cache-size", |s| s.settings.cache_bytes().to_string(), set_cache),
     live(
         "client-output-buffer-limit",
-        |s| {
-            format!(
-                "normal {} 0 0 slave 0 0 0 pubsub 0 0 0",
-                s.settings.output_buffer_bytes()
-            )
-        },
+        |s| format!("normal {} 0 0 slave 0 0 0 pubsub 0 0 0", s.settings.output_buffer_bytes()),
         set_output_buffer,
     ),
     live(
@@ -73,29 +56,14 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     immutable("io-threads", |_| worker_threads().to_string()),
     fixed("latency-monitor-threshold", |_| "0".into()),
     fixed("lazyfree-lazy-user-del", |_| "no".into()),
-    live(
-        "loglevel",
-        |s| logging::redis_name(&s.settings.log_level()).into(),
-        set_log_level,
-    ),
-    live(
-        "maxclients",
-        |s| s.settings.maxclients().to_string(),
-        set_maxclients,
-    ),
+    live("loglevel", |s| logging::redis_name(&s.settings.log_level()).into(), set_log_level),
+    live("maxclients", |s| s.settings.maxclients().to_string(), set_maxclients),
     fixed("maxmemory", |_| "0".into()),
     fixed("maxmemory-policy", |_| "noeviction".into()),
     fixed("min-replicas-to-write", |_| "0".into()),
     fixed("notify-keyspace-events", |_| String::new()),
-    immutable("port", |s| {
-        s.addrs
-            .first()
-            .map_or(0, std::net::SocketAddr::port)
-            .to_string()
-    }),
-    fixed("proto-max-bulk-len", |_| {
-        bitmap_store::MAX_VALUE_BYTES.to_string()
-    }),
+    immutable("port", |s| s.addrs.first().map_or(0, std::net::SocketAddr::port).to_string()),
+    fixed("proto-max-bulk-len", |_| bitmap_store::MAX_VALUE_BYTES.to_string()),
     fixed("protected-mode", |_| "no".into()),
     fixed("repl-backlog-size", |_| "0".into()),
     fixed("replica-read-only", |_| "yes".into()),
@@ -117,27 +85,16 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         },
     ),
     immutable("unixsocket", |s| {
-        s.unixsocket
-            .as_ref()
-            .map(|path| path.display().to_string())
-            .unwrap_or_default()
+        s.unixsocket.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
     }),
 ];
 
 const fn fixed(name: &'static str, get: fn(&Shared) -> String) -> Parameter {
-    Parameter {
-        name,
-        get,
-        set: Fixed,
-    }
+    Parameter { name, get, set: Fixed }
 }
 
 const fn immutable(name: &'static str, get: fn(&Shared) -> String) -> Parameter {
-    Parameter {
-        name,
-        get,
-        set: Immutable,
-    }
+    Parameter { name, get, set: Immutable }
 }
 
 const fn live(
@@ -145,18 +102,12 @@ const fn live(
     get: fn(&Shared) -> String,
     set: fn(&Shared, &str) -> Result<(), String>,
 ) -> Parameter {
-    Parameter {
-        name,
-        get,
-        set: Live(set),
-    }
+    Parameter { name, get, set: Live(set) }
 }
 
 impl Parameter {
     pub(crate) fn find(name: &[u8]) -> Option<&'static Parameter> {
-        PARAMETERS
-            .iter()
-            .find(|parameter| name.eq_ignore_ascii_case(parameter.name.as_bytes()))
+        PARAMETERS.iter().find(|parameter| name.eq_ignore_ascii_case(parameter.name.as_bytes()))
     }
 
     /// Changes the parameter; the error is the end of what Redis would say.
@@ -165,10 +116,7 @@ impl Parameter {
             Live(set) => set(server, value),
             Immutable => Err("can't set immutable config".into()),
             Fixed if value.eq_ignore_ascii_case(&(self.get)(server)) => Ok(()),
-            Fixed => Err(format!(
-                "this server has no other value than '{}'",
-                (self.get)(server)
-            )),
+            Fixed => Err(format!("this server has no other value than '{}'", (self.get)(server))),
         }
     }
 }
@@ -203,10 +151,7 @@ fn set_maxclients(server: &Shared, value: &str) -> Result<(), String> {
             server.settings.set_maxclients(count as usize);
             Ok(())
         }
-        _ => Err(number_or_range(
-            value,
-            "argument must be between 1 and 4294967295 inclusive",
-        )),
+        _ => Err(number_or_range(value, "argument must be between 1 and 4294967295 inclusive")),
     }
 }
 
@@ -223,9 +168,7 @@ fn set_output_buffer(server: &Shared, value: &str) -> Result<(), String> {
             "normal" => {
                 // 0 is no limit.
                 let hard = usize::try_from(hard).ok().filter(|&hard| hard > 0);
-                server
-                    .settings
-                    .set_output_buffer_bytes(hard.unwrap_or(usize::MAX));
+                server.settings.set_output_buffer_bytes(hard.unwrap_or(usize::MAX));
             }
             "slave" | "replica" | "pubsub" => {}
             _ => {
@@ -247,10 +190,7 @@ fn set_log_level(server: &Shared, value: &str) -> Result<(), String> {
 fn memory(value: &str, least: u64) -> Result<usize, String> {
     let bytes = parse_size(value).ok_or("argument must be a memory value")?;
     if bytes < least {
-        return Err(format!(
-            "argument must be between {least} and {} inclusive",
-            i64::MAX
-        ));
+        return Err(format!("argument must be between {least} and {} inclusive", i64::MAX));
     }
     usize::try_from(bytes).map_err(|_| "argument must be a memory value".into())
 }

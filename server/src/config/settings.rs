@@ -88,19 +88,11 @@ impl Settings {
     }
 
     pub(crate) fn log_level(&self) -> String {
-        self.log_level
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.log_level.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn set_log_level(&self, level: &str) {
-        level.clone_into(
-            &mut self
-                .log_level
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        level.clone_into(&mut self.log_level.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

@@ -15,6 +15,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// What a connection reads at once, and the memory it keeps while idle.
@@ -101,10 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             polled => polled,
         })
         .await?;
-        self.server
-            .stats
-            .input_bytes
-            .fetch_add(count as u64, Ordering::Relaxed);
+        self.server.stats.input_bytes.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 
@@ -119,15 +117,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.input = Vec::new();
         }
         let missing = self.decoder.wanted().saturating_sub(have);
-        let step = if was_full {
-            self.input.capacity().min(INPUT_MAX_BYTES)
-        } else {
-            0
-        };
-        let room = missing
-            .min(have.max(INPUT_BYTES))
-            .max(step)
-            .max(INPUT_BYTES / 4);
+        let step = if was_full { self.input.capacity().min(INPUT_MAX_BYTES) } else { 0 };
+        let room = missing.min(have.max(INPUT_BYTES)).max(step).max(INPUT_BYTES / 4);
         if self.input.capacity() - have < room {
             self.input.reserve_exact(room.max(INPUT_BYTES));
         }
@@ -158,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.write_large(body).await?;
             }
             if let Some(delay) = self.executor.session.delay.take() {
-                tokio::time::sleep(delay).await;
+                pause(&self.client, delay).await;
                 self.executor.begin_batch();
             }
             if self.output.len() >= OUTPUT_BYTES {
@@ -221,10 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             polled => polled,
         })
         .await?;
-        self.server
-            .stats
-            .output_bytes
-            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.server.stats.output_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -240,8 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             tracing::error!(%cause, "writes could not be made durable");
             let error = crate::command::CommandError::not_durable(cause);
             let reply = Reply::Error(error.0);
-            self.unsynced
-                .replace(&reply, self.executor.session.protocol, &mut self.output);
+            self.unsynced.replace(&reply, self.executor.session.protocol, &mut self.output);
         }
         self.unsynced.replies.clear();
         durable.is_ok()
@@ -252,6 +239,16 @@ impl<S> Drop for Connection<S> {
     fn drop(&mut self) {
         self.server.clients.remove(self.client.id);
     }
+}
+
+/// Does nothing for so long, or until the client is to be closed.
+async fn pause(client: &Client, delay: Duration) {
+    let mut sleep = pin!(tokio::time::sleep(delay));
+    poll_fn(|cx| match sleep.as_mut().poll(cx) {
+        Poll::Pending if client.poll_wish(cx) != Wish::Run => Poll::Ready(()),
+        polled => polled,
+    })
+    .await;
 }
 
 /// Lets the other connections that have input run their requests first: one sync, or one write to the
@@ -289,10 +286,7 @@ mod tests {
     #[test]
     fn a_failed_sync_turns_the_replies_of_writes_into_errors_and_no_others() {
         let mut output = b"+PONG\r\n:1\r\n:2\r\n$1\r\na\r\n:3\r\n".to_vec();
-        let unsynced = Unsynced {
-            position: None,
-            replies: vec![7..11, 11..15, 22..22, 22..26],
-        };
+        let unsynced = Unsynced { position: None, replies: vec![7..11, 11..15, 22..22, 22..26] };
         let error = Reply::Error("MISCONF no".into());
         unsynced.replace(&error, resp::Protocol::Resp2, &mut output);
         let expected = b"+PONG\r\n-MISCONF no\r\n-MISCONF no\r\n$1\r\na\r\n-MISCONF no\r\n";

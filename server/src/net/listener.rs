@@ -34,28 +34,18 @@ pub(crate) struct BindError {
 pub(crate) fn bind(addr: &str, unixsocket: Option<&Path>) -> Result<Bound, BindError> {
     let mut tcp = Vec::new();
     if !addr.is_empty() {
-        let failed = |source| BindError {
-            what: addr.to_owned(),
-            source,
-        };
+        let failed = |source| BindError { what: addr.to_owned(), source };
         let wanted = address::resolve(addr).map_err(failed)?;
         let first = bind_first(&wanted.any_of).map_err(failed)?;
         let port = first.local_addr().map_err(failed)?.port();
         tcp.push(first);
         // A machine without IPv6 is no reason not to start.
-        tcp.extend(
-            wanted
-                .extra
-                .and_then(|ip| listen(SocketAddr::new(ip, port)).ok()),
-        );
+        tcp.extend(wanted.extra.and_then(|ip| listen(SocketAddr::new(ip, port)).ok()));
     }
     let unix = match unixsocket {
         None => None,
         Some(path) => {
-            let failed = |source| BindError {
-                what: path.display().to_string(),
-                source,
-            };
+            let failed = |source| BindError { what: path.display().to_string(), source };
             Some((bind_unix(path).map_err(failed)?, path.to_owned()))
         }
     };
@@ -75,11 +65,7 @@ fn bind_first(addrs: &[SocketAddr]) -> io::Result<TcpListener> {
 }
 
 fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() {
-        TcpSocket::new_v4()
-    } else {
-        TcpSocket::new_v6()
-    }?;
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     // Accepted sockets inherit both.
     socket.set_keepalive(true)?;
@@ -111,10 +97,7 @@ fn remove_socket(path: &Path) -> io::Result<()> {
 impl Bound {
     /// The TCP addresses, ports chosen by the system included.
     pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
-        self.tcp
-            .iter()
-            .filter_map(|listener| listener.local_addr().ok())
-            .collect()
+        self.tcp.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
     /// Serves until shutdown is asked for. Needs a runtime to be entered.
@@ -162,10 +145,7 @@ async fn pause_after(error: &io::Error) {
 }
 
 fn admit_tcp(stream: TcpStream, addr: SocketAddr, server: &Arc<Shared>) {
-    let laddr = stream
-        .local_addr()
-        .map(|addr| addr.to_string())
-        .unwrap_or_default();
+    let laddr = stream.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
     // An inherited option on most systems, and cheap to make sure of.
     let _ = stream.set_nodelay(true);
     admit(stream, addr.to_string(), laddr, false, server);
@@ -182,10 +162,7 @@ where
 {
     let server = Arc::clone(server);
     if server.clients.len() >= server.settings.maxclients() {
-        server
-            .stats
-            .rejected_connections
-            .fetch_add(1, Ordering::Relaxed);
+        server.stats.rejected_connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             let refusal = stream.write_all(b"-ERR max number of clients reached\r\n");
             let _ = tokio::time::timeout(Duration::from_secs(1), refusal).await;

@@ -18,10 +18,7 @@ const OPERATIONS: [&[&str]; 4] = [
 /// One million random ids below 10^8.
 pub fn sparse(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     let pair = bench.pair(Durability::EverySecond)?;
-    let (count, below) = (
-        bench.settings.size(1_000_000),
-        bench.settings.size(100_000_000),
-    );
+    let (count, below) = (bench.settings.size(1_000_000), bench.settings.size(100_000_000));
     for key in ["a", "b"] {
         for server in pair.all() {
             let mut random = Random::new(bench.settings.seed ^ u64::from(key.as_bytes()[0]));
@@ -32,13 +29,7 @@ pub fn sparse(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
             fill(server.addr, &mut ids, count)?;
         }
     }
-    measure(
-        bench,
-        &pair,
-        table,
-        &format!("{count} random ids below {below}"),
-        [10.0, 50.0],
-    )
+    measure(bench, &pair, table, &format!("{count} random ids below {below}"), [10.0, 50.0])
 }
 
 /// Every other id of ten million.
@@ -61,22 +52,12 @@ pub fn dense(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
             fill(server.addr, &mut fields, count)?;
         }
     }
-    measure(
-        bench,
-        &pair,
-        table,
-        &format!("half of {} ids", words * 32),
-        [0.5, 10.0],
-    )
+    measure(bench, &pair, table, &format!("half of {} ids", words * 32), [0.5, 10.0])
 }
 
 fn fill(addr: std::net::SocketAddr, what: &mut Requests<'_>, count: u64) -> Result<(), String> {
     // One connection: the order is the same on both, and it is fast enough.
-    Load {
-        connections: 1,
-        pipeline: 500,
-    }
-    .run(addr, what, Until::Requests(count))?;
+    Load { connections: 1, pipeline: 500 }.run(addr, what, Until::Requests(count))?;
     Ok(())
 }
 
@@ -114,19 +95,9 @@ fn measure(
         let theirs = times.pop().filter(|times| !times.is_empty()).map(median);
         let ours = times.pop().map_or(f64::NAN, median);
         let is_count = operation[0] == "BITCOUNT";
-        let name = if is_count {
-            "BITCOUNT".into()
-        } else {
-            operation[..2].join(" ")
-        };
+        let name = if is_count { "BITCOUNT".into() } else { operation[..2].join(" ") };
         let target = Target::Times(targets[usize::from(is_count)]);
-        table.add(
-            &format!("{name}, {of}"),
-            Unit::Microseconds,
-            ours,
-            theirs,
-            target,
-        );
+        table.add(&format!("{name}, {of}"), Unit::Microseconds, ours, theirs, target);
     }
     Ok(())
 }

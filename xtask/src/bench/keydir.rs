@@ -7,19 +7,8 @@ use crate::workspace;
 pub fn measure(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     let keys = bench.settings.size(5_000_000);
     let count = keys.to_string();
-    let args = [
-        "bench",
-        "--quiet",
-        "--package",
-        "bitcask-core",
-        "--bench",
-        "keydir",
-        "--",
-        &count,
-    ];
-    let output = workspace::cargo(&args)
-        .output()
-        .map_err(|e| e.to_string())?;
+    let args = ["bench", "--quiet", "--package", "bitcask-core", "--bench", "keydir", "--", &count];
+    let output = workspace::cargo(&args).output().map_err(|e| e.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());

@@ -49,8 +49,7 @@ impl Load {
         requests: &mut Requests<'_>,
         until: Until,
     ) -> Result<f64, String> {
-        self.drive(addr, requests, until)
-            .map_err(|e| format!("{addr}: {e}"))
+        self.drive(addr, requests, until).map_err(|e| format!("{addr}: {e}"))
     }
 
     fn drive(
@@ -68,16 +67,9 @@ impl Load {
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry()
-                .register(&mut stream, Token(index), interest)?;
+            poll.registry().register(&mut stream, Token(index), interest)?;
             let (output, input) = (Vec::new(), Vec::new());
-            clients.push(Client {
-                stream,
-                output,
-                written: 0,
-                input,
-                missing: 0,
-            });
+            clients.push(Client { stream, output, written: 0, input, missing: 0 });
         }
         let mut budget = match until {
             Until::Requests(count) => count,
@@ -93,10 +85,7 @@ impl Load {
         loop {
             poll.poll(&mut events, Some(SILENCE))?;
             if events.is_empty() {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "no reply in a minute",
-                ));
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "no reply in a minute"));
             }
             let elapsed = started.elapsed().as_secs_f64();
             if let Until::Seconds(seconds) = until
@@ -169,10 +158,7 @@ impl Client {
                 Err(e) => return Err(e),
             }
         }
-        self.missing = self
-            .missing
-            .checked_sub(count)
-            .ok_or_else(|| wrong("too many replies"))?;
+        self.missing = self.missing.checked_sub(count).ok_or_else(|| wrong("too many replies"))?;
         Ok(count)
     }
 }
@@ -186,9 +172,7 @@ fn reply(input: &[u8], at: usize) -> io::Result<Option<usize>> {
     let end = at + length + 1;
     let number = || {
         let text = std::str::from_utf8(&line[1..]).unwrap_or_default();
-        text.trim_end()
-            .parse::<i64>()
-            .map_err(|_| wrong("a length that is no number"))
+        text.trim_end().parse::<i64>().map_err(|_| wrong("a length that is no number"))
     };
     match line.first() {
         Some(b'+' | b':') => Ok(Some(end)),
@@ -228,11 +212,7 @@ mod tests {
                 count += 1;
             }
             let ends = [5, 22, 27, 31];
-            assert_eq!(
-                count,
-                ends.iter().filter(|&&end| end <= cut).count(),
-                "{cut}"
-            );
+            assert_eq!(count, ends.iter().filter(|&&end| end <= cut).count(), "{cut}");
         }
         assert!(reply(b"-ERR no\r\n", 0).is_err());
         assert!(reply(b"*1\r\n-ERR no\r\n", 0).is_err());

@@ -33,38 +33,23 @@ pub fn measure(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
                 vec!["SETBIT".to_owned(), "bitmap".to_owned(), id, "1".to_owned()]
             }))
         };
-        let load = Load {
-            connections: 50,
-            pipeline: 16,
-        };
+        let load = Load { connections: 50, pipeline: 16 };
         load.run(server.addr, &mut new_ids(), Until::Requests(count))?;
         let before = log_bytes(server)?;
         load.run(server.addr, &mut new_ids(), Until::Requests(count))?;
         costs.push((log_bytes(server)? - before) as f64 / count as f64);
     }
     let what = format!("log bytes per changed bit, {count} SETBITs on {count} ids below {below}");
-    table.add(
-        &what,
-        Unit::Bytes,
-        costs[0],
-        costs.get(1).copied(),
-        Target::AtMost(64.0),
-    );
+    table.add(&what, Unit::Bytes, costs[0], costs.get(1).copied(), Target::AtMost(64.0));
     Ok(())
 }
 
 /// The bytes that were appended to the log since the start, as INFO has them.
 fn log_bytes(server: &Server) -> Result<u64, String> {
-    let info = server
-        .connect()?
-        .call(&["INFO", "all"])
-        .map_err(|e| e.to_string())?;
+    let info = server.connect()?.call(&["INFO", "all"]).map_err(|e| e.to_string())?;
     let info = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
     ["log_bytes_written:", "aof_current_size:", "log_bytes:"]
         .iter()
-        .find_map(|name| {
-            info.lines()
-                .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-        })
+        .find_map(|name| info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()))
         .ok_or_else(|| "INFO does not say how many bytes are in the log".into())
 }

@@ -42,17 +42,10 @@ pub fn measure(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
 
 /// Loads everything, and returns the resident memory in MiB.
 fn loaded(server: &Server, sets: &[PathBuf], bitmaps: u64, seed: u64) -> Result<f64, String> {
-    let load = Load {
-        connections: 8,
-        pipeline: 200,
-    };
+    let load = Load { connections: 8, pipeline: 200 };
     for (number, path) in sets.iter().enumerate() {
         let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let ids: Vec<&str> = text
-            .split(',')
-            .map(str::trim)
-            .filter(|id| !id.is_empty())
-            .collect();
+        let ids: Vec<&str> = text.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
         let key = format!("trackist_census1881:{number}_2026-11-20");
         let mut marks = each(ids.iter().map(|id| vec!["SETBIT", key.as_str(), id, "1"]));
         load.run(server.addr, &mut marks, Until::Requests(ids.len() as u64))?;
@@ -60,12 +53,7 @@ fn loaded(server: &Server, sets: &[PathBuf], bitmaps: u64, seed: u64) -> Result<
     let mut random = Random::new(seed);
     let mut marks = each((0..bitmaps * IDS).map(move |at| {
         let key = format!("trackist_sparse:{}_2026-11-20", at / IDS);
-        vec![
-            "SETBIT".to_owned(),
-            key,
-            random.below(BELOW).to_string(),
-            "1".to_owned(),
-        ]
+        vec!["SETBIT".to_owned(), key, random.below(BELOW).to_string(), "1".to_owned()]
     }));
     load.run(server.addr, &mut marks, Until::Requests(bitmaps * IDS))?;
     Ok(server.resident_bytes()? as f64 / f64::from(1 << 20))
@@ -73,33 +61,18 @@ fn loaded(server: &Server, sets: &[PathBuf], bitmaps: u64, seed: u64) -> Result<
 
 fn extract(zip: &Path, into: &Path) -> Result<Vec<PathBuf>, String> {
     fs::create_dir_all(into).map_err(|e| format!("{}: {e}", into.display()))?;
-    let unzip = Command::new("unzip")
-        .arg("-q")
-        .arg(zip)
-        .arg("-d")
-        .arg(into)
-        .status();
+    let unzip = Command::new("unzip").arg("-q").arg(zip).arg("-d").arg(into).status();
     if !unzip.is_ok_and(|status| status.success()) {
-        let python = Command::new("python3")
-            .args(["-m", "zipfile", "-e"])
-            .arg(zip)
-            .arg(into)
-            .status();
+        let python =
+            Command::new("python3").args(["-m", "zipfile", "-e"]).arg(zip).arg(into).status();
         let done = python.is_ok_and(|status| status.success());
         if !done {
-            return Err(format!(
-                "neither unzip nor python3 can open {}",
-                zip.display()
-            ));
+            return Err(format!("neither unzip nor python3 can open {}", zip.display()));
         }
     }
     let entries = fs::read_dir(into).map_err(|e| e.to_string())?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|ext| ext == "txt"));
     files.sort();
-    if files.is_empty() {
-        Err(format!("{} has no sets", zip.display()))
-    } else {
-        Ok(files)
-    }
+    if files.is_empty() { Err(format!("{} has no sets", zip.display())) } else { Ok(files) }
 }

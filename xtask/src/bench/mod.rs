@@ -50,12 +50,8 @@ impl Name {
 impl FromStr for Name {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Name::ALL
-            .iter()
-            .find(|name| format!("{name:?}").eq_ignore_ascii_case(text));
-        found
-            .copied()
-            .ok_or_else(|| format!("one of {:?}", Name::ALL).to_lowercase())
+        let found = Name::ALL.iter().find(|name| format!("{name:?}").eq_ignore_ascii_case(text));
+        found.copied().ok_or_else(|| format!("one of {:?}", Name::ALL).to_lowercase())
     }
 }
 
@@ -106,16 +102,9 @@ impl Pair {
 impl Bench<'_> {
     fn pair(&self, sync: Durability) -> Result<Pair, String> {
         let scratch = Scratch::new("bench")?;
-        let theirs = self
-            .has_redis
-            .then(|| Server::redis(scratch.path(), sync))
-            .transpose()?;
+        let theirs = self.has_redis.then(|| Server::redis(scratch.path(), sync)).transpose()?;
         let ours = Server::ours(self.binary, scratch.path(), sync, &[])?;
-        Ok(Pair {
-            ours,
-            theirs,
-            _scratch: scratch,
-        })
+        Ok(Pair { ours, theirs, _scratch: scratch })
     }
 }
 
@@ -127,11 +116,7 @@ pub fn run(names: &[Name], settings: &Settings, binary: Option<PathBuf>) -> Resu
     let names = if names.is_empty() { Name::ALL } else { names };
     let binary = binary.map_or_else(|| workspace::build_server(true), Ok)?;
     let has_redis = workspace::which("redis-server").is_some();
-    let bench = Bench {
-        settings,
-        binary: &binary,
-        has_redis,
-    };
+    let bench = Bench { settings, binary: &binary, has_redis };
     let mut table = Table::default();
     if !has_redis {
         table.note("redis-server is not on this machine: no ratios");
@@ -156,11 +141,7 @@ pub fn run(names: &[Name], settings: &Settings, binary: Option<PathBuf>) -> Resu
         eprint!("{}", table.rows_from(before));
     }
     println!("{}", table.markdown());
-    if table.failed() {
-        Err("not everything could be measured".into())
-    } else {
-        Ok(())
-    }
+    if table.failed() { Err("not everything could be measured".into()) } else { Ok(()) }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

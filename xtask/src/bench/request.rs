@@ -15,10 +15,7 @@ pub struct Requests<'a> {
 
 impl<'a> Requests<'a> {
     pub fn new(replies: u32, make: impl FnMut(&mut Vec<u8>) + 'a) -> Self {
-        Requests {
-            make: Box::new(make),
-            replies,
-        }
+        Requests { make: Box::new(make), replies }
     }
 }
 
@@ -40,17 +37,12 @@ impl Template {
     fn new(commands: &[&str]) -> Self {
         let mut bytes = Vec::new();
         for command in commands {
-            let args: Vec<String> = command
-                .split(' ')
-                .map(|arg| arg.replace('#', &"#".repeat(DIGITS)))
-                .collect();
+            let args: Vec<String> =
+                command.split(' ').map(|arg| arg.replace('#', &"#".repeat(DIGITS))).collect();
             encode(&args, &mut bytes);
         }
         let text = String::from_utf8(bytes).expect("templates are text");
-        let parts = text
-            .split(&"#".repeat(DIGITS))
-            .map(|part| part.as_bytes().to_vec())
-            .collect();
+        let parts = text.split(&"#".repeat(DIGITS)).map(|part| part.as_bytes().to_vec()).collect();
         Template { parts }
     }
 

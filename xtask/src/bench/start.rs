@@ -11,23 +11,16 @@ pub fn measure(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     let mut pair = bench.pair(Durability::EverySecond)?;
     for server in pair.all() {
         let mut sets = each((0..keys).map(|number| {
-            let key = format!(
-                "trackist_event{}:play_2026-{:02}-{:02}",
-                number % 40,
-                number % 12,
-                number
-            );
+            let key =
+                format!("trackist_event{}:play_2026-{:02}-{:02}", number % 40, number % 12, number);
             vec!["SET".to_owned(), key, number.to_string()]
         }));
-        Load {
-            connections: 1,
-            pipeline: 500,
-        }
-        .run(server.addr, &mut sets, Until::Requests(keys))?;
-        let saved = server
-            .connect()?
-            .call(&["SAVE"])
-            .map_err(|e| e.to_string())?;
+        Load { connections: 1, pipeline: 500 }.run(
+            server.addr,
+            &mut sets,
+            Until::Requests(keys),
+        )?;
+        let saved = server.connect()?.call(&["SAVE"]).map_err(|e| e.to_string())?;
         if let Some(error) = saved.error() {
             return Err(String::from_utf8_lossy(error).into_owned());
         }
@@ -49,13 +42,7 @@ pub fn measure(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
         let ours = times.pop().map_or(f64::NAN, median);
         let after = if clean { "a clean stop" } else { "kill −9" };
         let what = format!("start with {keys} keys, after {after}");
-        table.add(
-            &what,
-            Unit::Milliseconds,
-            ours,
-            theirs,
-            Target::AtMost(1000.0),
-        );
+        table.add(&what, Unit::Milliseconds, ours, theirs, Target::AtMost(1000.0));
     }
     Ok(())
 }

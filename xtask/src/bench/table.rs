@@ -46,9 +46,7 @@ impl Table {
         let theirs = theirs.map_or("–".into(), |theirs| shown(unit, theirs));
         let ratio = ratio.map_or("–".into(), |ratio| format!("{ratio:.2} ×"));
         let ours = shown(unit, ours);
-        self.rows.push(format!(
-            "| {what} | {ours} | {theirs} | {ratio} | {aim} | {verdict} |"
-        ));
+        self.rows.push(format!("| {what} | {ours} | {theirs} | {ratio} | {aim} | {verdict} |"));
     }
 
     /// Says that something is not in the table, and why.
@@ -66,10 +64,7 @@ impl Table {
     }
 
     pub fn rows_from(&self, start: usize) -> String {
-        self.rows[start..]
-            .iter()
-            .map(|row| format!("{row}\n"))
-            .collect()
+        self.rows[start..].iter().map(|row| format!("{row}\n")).collect()
     }
 
     pub fn markdown(&self) -> String {

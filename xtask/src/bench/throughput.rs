@@ -11,21 +11,10 @@ type Make = fn(u64) -> Requests<'static>;
 /// SETBIT, GETBIT, SET, GET with 50 connections.
 pub fn commands(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     let pair = bench.pair(Durability::EverySecond)?;
-    let filling = Load {
-        connections: 8,
-        pipeline: 200,
-    };
+    let filling = Load { connections: 8, pipeline: 200 };
     for server in pair.all() {
-        filling.run(
-            server.addr,
-            &mut request::setbit(0),
-            Until::Requests(1_000_000),
-        )?;
-        filling.run(
-            server.addr,
-            &mut request::set(0),
-            Until::Requests(2 * request::KEYS),
-        )?;
+        filling.run(server.addr, &mut request::setbit(0), Until::Requests(1_000_000))?;
+        filling.run(server.addr, &mut request::set(0), Until::Requests(2 * request::KEYS))?;
     }
     let makes: [(&str, Make); 4] = [
         ("SETBIT", request::setbit),
@@ -35,10 +24,7 @@ pub fn commands(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     ];
     for (name, make) in makes {
         for pipeline in [1, 16] {
-            let load = Load {
-                connections: 50,
-                pipeline,
-            };
+            let load = Load { connections: 50, pipeline };
             let what = format!("{name}, 50 connections, pipeline {pipeline}, everysec");
             compare(bench, &pair, table, &what, load, make)?;
         }
@@ -48,16 +34,10 @@ pub fn commands(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
 
 /// MULTI, four SETBITs, EXEC.
 pub fn mark(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
-    for (sync, name) in [
-        (Durability::EverySecond, "everysec"),
-        (Durability::Always, "always"),
-    ] {
+    for (sync, name) in [(Durability::EverySecond, "everysec"), (Durability::Always, "always")] {
         let pair = bench.pair(sync)?;
         for pipeline in [1, 16] {
-            let load = Load {
-                connections: 50,
-                pipeline,
-            };
+            let load = Load { connections: 50, pipeline };
             let what = format!("mark, 50 connections, pipeline {pipeline}, {name}");
             compare(bench, &pair, table, &what, load, request::mark)?;
         }
@@ -74,10 +54,7 @@ pub fn always(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
             let plural = if connections == 1 { "" } else { "s" };
             let what =
                 format!("{name}, {connections} connection{plural}, pipeline {pipeline}, always");
-            let load = Load {
-                connections,
-                pipeline,
-            };
+            let load = Load { connections, pipeline };
             compare(bench, &pair, table, &what, load, make)?;
         }
     }

@@ -27,14 +27,8 @@ pub enum Step {
 impl Case {
     pub fn new<A: AsRef<[u8]>>(args: &[A]) -> Self {
         let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.as_ref().to_vec()).collect();
-        let compare = args
-            .first()
-            .map_or(Compare::Exact, |name| Compare::of(name));
-        Case {
-            args,
-            compare,
-            replies: true,
-        }
+        let compare = args.first().map_or(Compare::Exact, |name| Compare::of(name));
+        Case { args, compare, replies: true }
     }
 
     pub fn compared(mut self, compare: Compare) -> Self {
@@ -49,11 +43,8 @@ impl Case {
 
     /// The command's name in upper case, with the subcommand's where it has one.
     pub fn name(&self) -> String {
-        let word = |i: usize| {
-            self.args
-                .get(i)
-                .map(|arg| arg.escape_ascii().to_string().to_uppercase())
-        };
+        let word =
+            |i: usize| self.args.get(i).map(|arg| arg.escape_ascii().to_string().to_uppercase());
         let name = word(0).unwrap_or_default();
         match (name.as_str(), word(1)) {
             ("CLIENT" | "COMMAND" | "CONFIG" | "MEMORY" | "OBJECT" | "BITOP", Some(sub)) => {

@@ -56,10 +56,7 @@ impl Compare {
                 (Some(ours), Some(theirs)) => {
                     ours.len() == each.len()
                         && theirs.len() == each.len()
-                        && each
-                            .iter()
-                            .zip(ours.iter().zip(theirs))
-                            .all(|(c, (o, t))| c.agree(o, t))
+                        && each.iter().zip(ours.iter().zip(theirs)).all(|(c, (o, t))| c.agree(o, t))
                 }
                 _ => false,
             },
@@ -81,10 +78,7 @@ fn near(ours: &Value, theirs: &Value, tolerance: i64) -> bool {
 }
 
 fn shape(value: &Value) -> (u8, bool) {
-    (
-        value.mark(),
-        matches!(value, Value::Bulk(_, None) | Value::Many(_, None)),
-    )
+    (value.mark(), matches!(value, Value::Bulk(_, None) | Value::Many(_, None)))
 }
 
 /// The kind of a map, its keys, and its `proto`.
@@ -93,14 +87,8 @@ type Fields<'a> = (u8, Vec<&'a [u8]>, Option<i64>);
 fn fields(value: &Value) -> Option<Fields<'_>> {
     let values = value.many()?;
     let names: Option<Vec<&[u8]>> = values.chunks(2).map(|pair| pair[0].text()).collect();
-    let proto = values
-        .chunks(2)
-        .find(|pair| pair[0].text() == Some(b"proto"));
-    Some((
-        value.mark(),
-        names?,
-        proto.and_then(|pair| pair.get(1)?.integer()),
-    ))
+    let proto = values.chunks(2).find(|pair| pair[0].text() == Some(b"proto"));
+    Some((value.mark(), names?, proto.and_then(|pair| pair.get(1)?.integer())))
 }
 
 fn command_info(value: &Value) -> Option<Vec<String>> {
@@ -108,10 +96,8 @@ fn command_info(value: &Value) -> Option<Vec<String>> {
         None => format!("{command:?}"),
         Some(fields) => {
             let flags = fields.get(2).and_then(sorted);
-            let plain: Vec<String> = [0, 1, 3, 4, 5]
-                .iter()
-                .map(|&i| format!("{:?}", fields.get(i)))
-                .collect();
+            let plain: Vec<String> =
+                [0, 1, 3, 4, 5].iter().map(|&i| format!("{:?}", fields.get(i))).collect();
             format!("{plain:?} {flags:?}")
         }
     };

@@ -35,17 +35,12 @@ impl History {
 
     /// The commands that last named one of `keys`, oldest first.
     pub fn about<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-        let mut found: Vec<&(u64, String)> = keys
-            .filter_map(|key| self.by_argument.get(key))
-            .flatten()
-            .collect();
+        let mut found: Vec<&(u64, String)> =
+            keys.filter_map(|key| self.by_argument.get(key)).flatten().collect();
         found.sort_unstable();
         found.dedup();
         let start = found.len().saturating_sub(2 * KEPT);
-        found[start..]
-            .iter()
-            .map(|(_, text)| text.clone())
-            .collect()
+        found[start..].iter().map(|(_, text)| text.clone()).collect()
     }
 }
 
@@ -56,11 +51,7 @@ pub fn line(case: &Case) -> String {
         .iter()
         .map(|arg| {
             let plain = !arg.is_empty() && arg.iter().all(u8::is_ascii_graphic);
-            if plain {
-                shown(arg)
-            } else {
-                format!("\"{}\"", shown(arg))
-            }
+            if plain { shown(arg) } else { format!("\"{}\"", shown(arg)) }
         })
         .collect();
     words.join(" ")

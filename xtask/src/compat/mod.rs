@@ -65,11 +65,6 @@ pub fn run(
     let scratch = Scratch::new("compat")?;
     let theirs = Server::redis(scratch.path(), Durability::No)?;
     let ours = Server::ours(&binary, scratch.path(), Durability::No, &[])?;
-    runner::compare(plan, ours.addr, theirs.addr).map_err(|problem| {
-        if problem.contains("hung up") {
-            ours.blame(&problem)
-        } else {
-            problem
-        }
-    })
+    runner::compare(plan, ours.addr, theirs.addr)
+        .map_err(|problem| if problem.contains("hung up") { ours.blame(&problem) } else { problem })
 }

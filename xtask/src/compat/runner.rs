@@ -40,10 +40,7 @@ pub fn compare(plan: &Plan, ours: SocketAddr, theirs: SocketAddr) -> Result<(), 
     if runner.differences == 0 {
         return Ok(());
     }
-    Err(format!(
-        "compat: {} differences with seed {}",
-        runner.differences, plan.seed
-    ))
+    Err(format!("compat: {} differences with seed {}", runner.differences, plan.seed))
 }
 
 /// One server of the two, with its connections.
@@ -57,18 +54,9 @@ struct Side {
 
 impl Side {
     fn open(name: &'static str, addr: SocketAddr) -> io::Result<Self> {
-        let [main, aside, control] = [
-            Connection::open(addr)?,
-            Connection::open(addr)?,
-            Connection::open(addr)?,
-        ];
-        Ok(Side {
-            name,
-            addr,
-            main,
-            aside,
-            control,
-        })
+        let [main, aside, control] =
+            [Connection::open(addr)?, Connection::open(addr)?, Connection::open(addr)?];
+        Ok(Side { name, addr, main, aside, control })
     }
 
     fn named<T>(&self, result: io::Result<T>) -> Result<T, String> {
@@ -105,11 +93,8 @@ impl Runner {
     fn run(&mut self, plan: &Plan) -> Result<(), String> {
         let mut random = Random::new(plan.seed);
         let mut maker = Maker::new(plan.protocol);
-        let families: &[Family] = if plan.families.is_empty() {
-            Family::ALL
-        } else {
-            &plan.families
-        };
+        let families: &[Family] =
+            if plan.families.is_empty() { Family::ALL } else { &plan.families };
         let weights: Vec<u32> = families.iter().map(|family| family.weight()).collect();
         let (mut next_state, mut next_flush) = (STATE_EVERY, FLUSH_EVERY);
         let mut epoch = 0;
@@ -186,11 +171,7 @@ impl Runner {
             encode(&case.args, &mut request);
         }
         for side in &mut self.sides {
-            let connection = if aside {
-                &mut side.aside
-            } else {
-                &mut side.main
-            };
+            let connection = if aside { &mut side.aside } else { &mut side.main };
             let sent = connection.send(&request);
             side.named(sent)?;
         }
@@ -203,11 +184,7 @@ impl Runner {
             }
             let mut replies = Vec::new();
             for side in &mut self.sides {
-                let connection = if aside {
-                    &mut side.aside
-                } else {
-                    &mut side.main
-                };
+                let connection = if aside { &mut side.aside } else { &mut side.main };
                 let reply = connection.receive().map_err(|e| {
                     format!("{}: {e}, instead of a reply to {}", side.name, line(case))
                 })?;
@@ -300,14 +277,8 @@ impl Runner {
             println!("  {count} differences of {name}");
         }
         for (name, count) in &self.explained {
-            let reason = rules::RULES
-                .iter()
-                .find(|rule| rule.name == *name)
-                .map(|r| r.reason);
-            println!(
-                "  {count} explained, {name}: {}",
-                reason.unwrap_or_default()
-            );
+            let reason = rules::RULES.iter().find(|rule| rule.name == *name).map(|r| r.reason);
+            println!("  {count} explained, {name}: {}", reason.unwrap_or_default());
         }
         println!(
             "compat: {} commands of {} kinds, seed {seed}, {took:.1} s: {} differences, {} explained",

@@ -23,25 +23,17 @@ pub fn differences(ours: &mut Connection, theirs: &mut Connection) -> io::Result
             keys.push(sorted(&server.call(&["KEYS", "*"])?));
         }
         for (one, other, whose) in [(0, 1, "only ours has"), (1, 0, "only theirs has")] {
-            for key in keys[one]
-                .iter()
-                .filter(|key| keys[other].binary_search(key).is_err())
-            {
+            for key in keys[one].iter().filter(|key| keys[other].binary_search(key).is_err()) {
                 found.push(format!("database {db}: {whose} the key \"{}\"", shown(key)));
             }
         }
-        for key in keys[0]
-            .iter()
-            .filter(|key| keys[1].binary_search(key).is_ok())
-        {
+        for key in keys[0].iter().filter(|key| keys[1].binary_search(key).is_ok()) {
             let asked = describe(ours, key)?;
             let answered = describe(theirs, key)?;
             for ((name, compare), (a, b)) in ASKED.iter().zip(asked.iter().zip(&answered)) {
                 if !compare.agree(a, b) {
                     let key = shown(key);
-                    found.push(format!(
-                        "database {db}: {name} \"{key}\" is {a} here, {b} there"
-                    ));
+                    found.push(format!("database {db}: {name} \"{key}\" is {a} here, {b} there"));
                 }
             }
         }

@@ -44,9 +44,7 @@ pub(super) fn bitfield_ro(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Re
     let key = args.key()?;
     let steps = parse_steps(args)?;
     if steps.iter().any(Step::writes) {
-        return Err(CommandError::text(
-            "ERR BITFIELD_RO only supports the GET subcommand",
-        ));
+        return Err(CommandError::text("ERR BITFIELD_RO only supports the GET subcommand"));
     }
     run(cx, key, &steps)
 }
@@ -59,30 +57,15 @@ fn parse_steps(mut args: Args<'_>) -> Result<Vec<Step>, CommandError> {
         let following = args.len() - 1;
         if following >= 2 && args.keyword("GET") {
             let (field, offset) = parse_place(&mut args)?;
-            steps.push(Step {
-                operation: Operation::Get,
-                field,
-                offset,
-                overflow,
-            });
+            steps.push(Step { operation: Operation::Get, field, offset, overflow });
         } else if following >= 3 && args.keyword("SET") {
             let (field, offset) = parse_writable_place(&mut args)?;
             let operation = Operation::Set(args.int()?);
-            steps.push(Step {
-                operation,
-                field,
-                offset,
-                overflow,
-            });
+            steps.push(Step { operation, field, offset, overflow });
         } else if following >= 3 && args.keyword("INCRBY") {
             let (field, offset) = parse_writable_place(&mut args)?;
             let operation = Operation::IncrBy(args.int()?);
-            steps.push(Step {
-                operation,
-                field,
-                offset,
-                overflow,
-            });
+            steps.push(Step { operation, field, offset, overflow });
         } else if following >= 1 && args.keyword("OVERFLOW") {
             overflow = parse_overflow(&mut args)?;
         } else {
@@ -137,12 +120,7 @@ fn run(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<Reply, Comman
 }
 
 fn apply(cx: &mut Context<'_>, key: &[u8], step: &Step) -> Result<Reply, CommandError> {
-    let Step {
-        operation,
-        field,
-        offset,
-        overflow,
-    } = *step;
+    let Step { operation, field, offset, overflow } = *step;
     let old = field.decode(cx.tx.get_field(cx.db, key, offset, field.width())?);
     let (new, reply) = match operation {
         Operation::Get => return Ok(Reply::Int(old)),
@@ -155,19 +133,14 @@ fn apply(cx: &mut Context<'_>, key: &[u8], step: &Step) -> Result<Reply, Command
     let Some(new) = new else {
         return Ok(Reply::Null);
     };
-    cx.tx
-        .set_field(cx.db, key, offset, field.width(), field.encode(new))?;
+    cx.tx.set_field(cx.db, key, offset, field.width(), field.encode(new))?;
     Ok(Reply::Int(reply))
 }
 
 /// Redis makes room for every step before the first one runs, so a step that then fails has still made
 /// the string as long as if it had not.
 fn grow(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<(), CommandError> {
-    let last_bit = steps
-        .iter()
-        .filter(|step| step.writes())
-        .map(Step::last_bit)
-        .max();
+    let last_bit = steps.iter().filter(|step| step.writes()).map(Step::last_bit).max();
     if let Some(last_bit) = last_bit {
         let bit = cx.tx.get_bit(cx.db, key, last_bit)?;
         cx.tx.set_bit(cx.db, key, last_bit, bit)?;

@@ -29,9 +29,7 @@ impl FieldType {
         };
         let width = parse_u32(width)?;
         let max_width = if signed { 64 } else { 63 };
-        (1..=max_width)
-            .contains(&width)
-            .then_some(FieldType { signed, width })
+        (1..=max_width).contains(&width).then_some(FieldType { signed, width })
     }
 
     /// In bits.
@@ -43,11 +41,7 @@ impl FieldType {
     pub(super) fn decode(self, raw: u64) -> i64 {
         let spare = 64 - self.width;
         let aligned = raw << spare;
-        if self.signed {
-            aligned as i64 >> spare
-        } else {
-            (aligned >> spare) as i64
-        }
+        if self.signed { aligned as i64 >> spare } else { (aligned >> spare) as i64 }
     }
 
     /// The bits of `value`.
@@ -76,11 +70,7 @@ impl FieldType {
     }
 
     fn min(self) -> i128 {
-        if self.signed {
-            -(1 << (self.width - 1))
-        } else {
-            0
-        }
+        if self.signed { -(1 << (self.width - 1)) } else { 0 }
     }
 
     fn max(self) -> i128 {
@@ -122,26 +112,14 @@ mod tests {
     use super::*;
 
     fn all_types() -> impl Iterator<Item = FieldType> {
-        let unsigned = (1..=63).map(|width| FieldType {
-            signed: false,
-            width,
-        });
-        unsigned.chain((1..=64).map(|width| FieldType {
-            signed: true,
-            width,
-        }))
+        let unsigned = (1..=63).map(|width| FieldType { signed: false, width });
+        unsigned.chain((1..=64).map(|width| FieldType { signed: true, width }))
     }
 
     fn corner_values() -> impl Iterator<Item = i64> + Clone {
         (0..64).flat_map(|shift| {
             let power = 1_i64.wrapping_shl(shift);
-            [
-                power,
-                power.wrapping_neg(),
-                power.wrapping_sub(1),
-                power.wrapping_add(1),
-                !power,
-            ]
+            [power, power.wrapping_neg(), power.wrapping_sub(1), power.wrapping_add(1), !power]
         })
     }
 
@@ -172,11 +150,8 @@ mod tests {
     fn assignments_agree_with_arithmetic_in_128_bits() {
         for field in all_types() {
             for wanted in corner_values() {
-                let exact = if field.signed {
-                    i128::from(wanted)
-                } else {
-                    i128::from(wanted as u64)
-                };
+                let exact =
+                    if field.signed { i128::from(wanted) } else { i128::from(wanted as u64) };
                 let fits = (field.min()..=field.max()).contains(&exact);
                 let result = |overflow| field.assign(wanted, overflow).map(i128::from);
                 assert_eq!(result(Overflow::Wrap), Some(wrapped(field, exact)));
@@ -193,18 +168,9 @@ mod tests {
     fn the_least_of_all_values_saturates_upwards_as_in_redis() {
         let field = |text: &str| FieldType::parse(text.as_bytes()).unwrap();
         assert_eq!(field("i8").assign(i64::MIN, Overflow::Saturate), Some(127));
-        assert_eq!(
-            field("i8").assign(i64::MIN + 128, Overflow::Saturate),
-            Some(-128)
-        );
-        assert_eq!(
-            field("i63").assign(i64::MIN, Overflow::Saturate),
-            Some((1 << 62) - 1)
-        );
-        assert_eq!(
-            field("i64").assign(i64::MIN, Overflow::Saturate),
-            Some(i64::MIN)
-        );
+        assert_eq!(field("i8").assign(i64::MIN + 128, Overflow::Saturate), Some(-128));
+        assert_eq!(field("i63").assign(i64::MIN, Overflow::Saturate), Some((1 << 62) - 1));
+        assert_eq!(field("i64").assign(i64::MIN, Overflow::Saturate), Some(i64::MIN));
         assert_eq!(field("u8").assign(-1, Overflow::Saturate), Some(255));
     }
 
@@ -221,9 +187,7 @@ mod tests {
 
     #[test]
     fn types_and_offsets_are_as_strict_as_those_of_redis() {
-        for text in [
-            "u0", "u64", "i65", "i0", "I8", "u08", "u+8", "u-8", "u", "", "x8", "u8 ",
-        ] {
+        for text in ["u0", "u64", "i65", "i0", "I8", "u08", "u+8", "u-8", "u", "", "x8", "u8 "] {
             assert_eq!(FieldType::parse(text.as_bytes()), None, "{text:?}");
         }
         let field = FieldType::parse(b"u8").unwrap();

@@ -57,20 +57,16 @@ pub(super) fn lcs(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Com
     if options.idx {
         return Ok(indexes(&table, &runs, options));
     }
-    let common: Vec<u8> = runs
-        .iter()
-        .rev()
-        .flat_map(|run| &a[run.in_a..run.in_a + run.len])
-        .copied()
-        .collect();
+    let common: Vec<u8> =
+        runs.iter().rev().flat_map(|run| &a[run.in_a..run.in_a + run.len]).copied().collect();
     Ok(Reply::bulk(common))
 }
 
 fn string(cx: &mut Context<'_>, key: &[u8]) -> Result<Bytes, CommandError> {
     match cx.tx.get(cx.db, key) {
-        Err(Error::WrongType) => Err(CommandError::text(
-            "ERR The specified keys must contain string values",
-        )),
+        Err(Error::WrongType) => {
+            Err(CommandError::text("ERR The specified keys must contain string values"))
+        }
         value => Ok(value?.unwrap_or_default()),
     }
 }
@@ -115,11 +111,8 @@ struct Table {
 
 impl Table {
     fn of(a: &[u8], b: &[u8]) -> Self {
-        let mut table = Table {
-            drop_a: vec![0; (a.len() * b.len()).div_ceil(64)],
-            columns: b.len(),
-            len: 0,
-        };
+        let mut table =
+            Table { drop_a: vec![0; (a.len() * b.len()).div_ceil(64)], columns: b.len(), len: 0 };
         // lengths[j] is that of the prefixes of `a` so far and `b[..j]`.
         let mut lengths = vec![0_u32; b.len() + 1];
         for (i, byte_a) in a.iter().enumerate() {
@@ -150,17 +143,9 @@ impl Table {
             if a[i - 1] == b[j - 1] {
                 match runs.last_mut() {
                     Some(run) if (run.in_a, run.in_b) == (i, j) => {
-                        *run = Run {
-                            in_a: i - 1,
-                            in_b: j - 1,
-                            len: run.len + 1,
-                        };
+                        *run = Run { in_a: i - 1, in_b: j - 1, len: run.len + 1 };
                     }
-                    _ => runs.push(Run {
-                        in_a: i - 1,
-                        in_b: j - 1,
-                        len: 1,
-                    }),
+                    _ => runs.push(Run { in_a: i - 1, in_b: j - 1, len: 1 }),
                 }
                 (i, j) = (i - 1, j - 1);
             } else if self.drop_a[cell / 64] >> (cell % 64) & 1 == 1 {
@@ -181,19 +166,9 @@ mod tests {
         let (a, b) = (a.as_bytes(), b.as_bytes());
         let table = Table::of(a, b);
         let runs = table.runs(a, b);
-        let text = runs
-            .iter()
-            .rev()
-            .flat_map(|run| &a[run.in_a..run.in_a + run.len])
-            .copied();
+        let text = runs.iter().rev().flat_map(|run| &a[run.in_a..run.in_a + run.len]).copied();
         let text = String::from_utf8(text.collect()).unwrap();
-        (
-            text,
-            table.len,
-            runs.iter()
-                .map(|run| (run.in_a, run.in_b, run.len))
-                .collect(),
-        )
+        (text, table.len, runs.iter().map(|run| (run.in_a, run.in_b, run.len)).collect())
     }
 
     #[test]

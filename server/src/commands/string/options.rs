@@ -64,11 +64,7 @@ impl<'a> SetOptions<'a> {
             None if keep => Expiry::Unchanged,
             None => Expiry::Removed,
         };
-        Ok(SetOptions {
-            existence,
-            get,
-            expiry,
-        })
+        Ok(SetOptions { existence, get, expiry })
     }
 }
 
@@ -130,10 +126,7 @@ mod tests {
         let words: Vec<&[u8]> = words.split_whitespace().map(str::as_bytes).collect();
         resp::encode_request(&words, &mut request);
         let mut decoder = resp::Decoder::new(resp::Limits::default());
-        decoder
-            .decode(&request)
-            .expect("well formed")
-            .expect("complete");
+        decoder.decode(&request).expect("well formed").expect("complete");
         parse(Args::after(decoder.args(&request), 0))
     }
 
@@ -147,11 +140,7 @@ mod tests {
     }
 
     fn getex_options(words: &str) -> Option<String> {
-        with_args(words, |args| {
-            GetExOptions::parse(args)
-                .ok()
-                .map(|options| show(options.expiry))
-        })
+        with_args(words, |args| GetExOptions::parse(args).ok().map(|options| show(options.expiry)))
     }
 
     fn show(expiry: Expiry<'_>) -> String {

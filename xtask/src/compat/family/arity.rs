@@ -166,13 +166,8 @@ pub fn make(random: &mut Random) -> Case {
     match random.below(6) {
         0 => wrong_count(random),
         1 => {
-            let name = random.pick(&[
-                "nosuchcommand",
-                "GETT",
-                "hset2",
-                "\u{e9}t\u{e9}",
-                "get\r\nx",
-            ]);
+            let name =
+                random.pick(&["nosuchcommand", "GETT", "hset2", "\u{e9}t\u{e9}", "get\r\nx"]);
             let mut args = vec![name.as_bytes().to_vec()];
             some(random, &mut args, 6);
             Case::new(&args)

@@ -85,11 +85,7 @@ fn bitfield(random: &mut Random, name: &str) -> Args {
     for _ in 0..random.below(5) {
         let read_only = name == "BITFIELD_RO" && !random.one_in(12);
         match if read_only { 0 } else { random.below(8) } {
-            0..=2 => args.extend([
-                word(random, "GET"),
-                field_type(random),
-                field_offset(random),
-            ]),
+            0..=2 => args.extend([word(random, "GET"), field_type(random), field_offset(random)]),
             3..=4 => args.extend([
                 word(random, "SET"),
                 field_type(random),

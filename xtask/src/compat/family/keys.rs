@@ -38,10 +38,7 @@ pub fn one(random: &mut Random) -> Case {
 
 pub fn database(random: &mut Random) -> Vec<u8> {
     if random.one_in(15) {
-        return random
-            .pick(&["16", "-1", "abc", "", "99999999999999999999"])
-            .as_bytes()
-            .to_vec();
+        return random.pick(&["16", "-1", "abc", "", "99999999999999999999"]).as_bytes().to_vec();
     }
     random.below(u64::from(DATABASES)).to_string().into_bytes()
 }

@@ -58,12 +58,8 @@ impl Family {
 impl FromStr for Family {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Family::ALL
-            .iter()
-            .find(|f| format!("{f:?}").eq_ignore_ascii_case(text));
-        found
-            .copied()
-            .ok_or_else(|| format!("one of {:?}", Family::ALL).to_lowercase())
+        let found = Family::ALL.iter().find(|f| format!("{f:?}").eq_ignore_ascii_case(text));
+        found.copied().ok_or_else(|| format!("one of {:?}", Family::ALL).to_lowercase())
     }
 }
 

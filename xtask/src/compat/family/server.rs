@@ -77,9 +77,7 @@ pub fn make(random: &mut Random, out: &mut Vec<Step>) {
 fn send(args: &[&[u8]]) -> Step {
     // The empty command is no request; Redis does not answer it.
     let name: &[u8] = if args[0].is_empty() { b"x" } else { args[0] };
-    let args: Vec<&[u8]> = std::iter::once(name)
-        .chain(args[1..].iter().copied())
-        .collect();
+    let args: Vec<&[u8]> = std::iter::once(name).chain(args[1..].iter().copied()).collect();
     Step::Send(Case::new(&args))
 }
 
@@ -101,14 +99,7 @@ fn config(random: &mut Random, out: &mut Vec<Step>) {
         &[b"CONFIG", b"SET", b"databases", b"3"],
         &[b"CONFIG", b"SET", b"maxclients", b"abc"],
         &[b"CONFIG", b"SET", b"appendfsync", b"sometimes"],
-        &[
-            b"CONFIG",
-            b"SET",
-            b"appendfsync",
-            b"no",
-            b"appendfsync",
-            b"no",
-        ],
+        &[b"CONFIG", b"SET", b"appendfsync", b"no", b"appendfsync", b"no"],
         &[b"CONFIG", b"RESETSTAT"],
         &[b"CONFIG", b"RESETSTAT", b"x"],
     ];

@@ -14,18 +14,8 @@ pub fn make(random: &mut Random) -> Case {
         0 => set(random),
         1 => vec![word(random, "GET"), key(random)],
         2 => vec![word(random, "SETNX"), key(random), value(random)],
-        3 => vec![
-            word(random, "SETEX"),
-            key(random),
-            seconds(random),
-            value(random),
-        ],
-        4 => vec![
-            word(random, "PSETEX"),
-            key(random),
-            milliseconds(random),
-            value(random),
-        ],
+        3 => vec![word(random, "SETEX"), key(random), seconds(random), value(random)],
+        4 => vec![word(random, "PSETEX"), key(random), milliseconds(random), value(random)],
         5 => vec![word(random, "GETSET"), key(random), value(random)],
         6 => vec![word(random, "GETDEL"), key(random)],
         7 => getex(random),
@@ -34,18 +24,8 @@ pub fn make(random: &mut Random) -> Case {
         10 => many(random, "MSETNX", pair),
         11 => vec![word(random, "APPEND"), key(random), value(random)],
         12 => vec![word(random, "STRLEN"), key(random)],
-        13 => vec![
-            word(random, "GETRANGE"),
-            key(random),
-            index(random, 60),
-            index(random, 60),
-        ],
-        14 => vec![
-            word(random, "SUBSTR"),
-            key(random),
-            index(random, 60),
-            index(random, 60),
-        ],
+        13 => vec![word(random, "GETRANGE"), key(random), index(random, 60), index(random, 60)],
+        14 => vec![word(random, "SUBSTR"), key(random), index(random, 60), index(random, 60)],
         15 => setrange(random),
         16 => {
             let name = random.pick(&["INCR", "DECR"]);
@@ -125,9 +105,7 @@ fn setrange(random: &mut Random) -> Args {
         _ => random.below(80).to_string().into_bytes(),
     };
     // A number drawn at random may ask for half a gigabyte, which is legal and slow.
-    let large = std::str::from_utf8(&offset)
-        .ok()
-        .and_then(|t| t.parse::<i64>().ok());
+    let large = std::str::from_utf8(&offset).ok().and_then(|t| t.parse::<i64>().ok());
     let offset = match large {
         Some(n) if (1 << 20..536_870_000).contains(&n) => b"77".to_vec(),
         _ => offset,

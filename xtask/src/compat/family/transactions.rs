@@ -65,23 +65,14 @@ fn aborted(random: &mut Random, out: &mut Vec<Step>) {
         _ => out.push(Step::Send(arity::wrong_count(random))),
     }
     out.push(send(&[b"INCR", b"k1"]));
-    out.push(send(&[if random.one_in(4) {
-        b"DISCARD".as_slice()
-    } else {
-        b"EXEC"
-    }]));
+    out.push(send(&[if random.one_in(4) { b"DISCARD".as_slice() } else { b"EXEC" }]));
 }
 
 /// A mark as bitmapist sends it.
 fn mark(random: &mut Random, out: &mut Vec<Step>) {
     let id = random.below(100_000).to_string();
     out.push(send(&[b"MULTI"]));
-    for key in [
-        "trackist_song:play_2026-11",
-        "trackist_song:play_W2026-47",
-        "k1",
-        "k2",
-    ] {
+    for key in ["trackist_song:play_2026-11", "trackist_song:play_W2026-47", "k1", "k2"] {
         out.push(send(&[b"SETBIT", key.as_bytes(), id.as_bytes(), b"1"]));
     }
     out.push(send(&[b"EXEC"]));

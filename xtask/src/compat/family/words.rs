@@ -54,13 +54,7 @@ pub fn bytes(random: &mut Random, least: u64, most: u64) -> Vec<u8> {
     // Mostly few different bytes, so that values have something in common.
     let plain = random.one_in(2);
     (0..length)
-        .map(|_| {
-            if plain {
-                b'a' + random.below(4) as u8
-            } else {
-                random.below(256) as u8
-            }
-        })
+        .map(|_| if plain { b'a' + random.below(4) as u8 } else { random.below(256) as u8 })
         .collect()
 }
 
@@ -94,10 +88,7 @@ pub fn integer(random: &mut Random) -> Vec<u8> {
         return random.pick(EDGES).as_bytes().to_vec();
     }
     let magnitude = random.pick(&[10, 100, 1000, 1_000_000]);
-    random
-        .between(-magnitude, magnitude)
-        .to_string()
-        .into_bytes()
+    random.between(-magnitude, magnitude).to_string().into_bytes()
 }
 
 /// A small number, seldom no number.
@@ -159,9 +150,7 @@ pub fn offset(random: &mut Random) -> Vec<u8> {
 
 /// Seconds since 1970; only to make up expiries that are far ahead or long past.
 pub fn now_s() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 /// A time to live far enough ahead not to pass before both are emptied, or none at all. Two that
@@ -180,10 +169,7 @@ pub fn milliseconds(random: &mut Random) -> Vec<u8> {
         0 => integer_not_soon(random),
         1 => b"0".to_vec(),
         2 => (-random.between(1, 100)).to_string().into_bytes(),
-        _ => random
-            .between(1_000_000, 100_000_000_000)
-            .to_string()
-            .into_bytes(),
+        _ => random.between(1_000_000, 100_000_000_000).to_string().into_bytes(),
     }
 }
 
@@ -192,9 +178,7 @@ pub fn time_s(random: &mut Random) -> Vec<u8> {
         0 => integer_not_soon(random),
         1 => random.between(-5, 5).to_string().into_bytes(),
         2 => (now_s() - 1_000).to_string().into_bytes(),
-        _ => (now_s() + random.between(1_000, 100_000_000))
-            .to_string()
-            .into_bytes(),
+        _ => (now_s() + random.between(1_000, 100_000_000)).to_string().into_bytes(),
     }
 }
 
@@ -213,10 +197,7 @@ pub fn time_ms(random: &mut Random) -> Vec<u8> {
 /// An odd number that is not a time to live of a moment.
 fn integer_not_soon(random: &mut Random) -> Vec<u8> {
     let text = integer(random);
-    match std::str::from_utf8(&text)
-        .ok()
-        .and_then(|text| text.parse::<i64>().ok())
-    {
+    match std::str::from_utf8(&text).ok().and_then(|text| text.parse::<i64>().ok()) {
         Some(n) if (1..1_000_000).contains(&n) => b"9223372036854775807".to_vec(),
         _ => text,
     }
@@ -228,11 +209,7 @@ pub fn word(random: &mut Random, word: &str) -> Vec<u8> {
         0 => word.to_ascii_lowercase().into_bytes(),
         1 => {
             let mixed = |(i, c): (usize, u8)| {
-                if i % 2 == 0 {
-                    c.to_ascii_lowercase()
-                } else {
-                    c
-                }
+                if i % 2 == 0 { c.to_ascii_lowercase() } else { c }
             };
             word.bytes().enumerate().map(mixed).collect()
         }

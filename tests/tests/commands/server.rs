@@ -1,0 +1,138 @@
+//! INFO, COMMAND, CONFIG, FLUSHALL and the like.
+
+use super::{fresh, talk};
+use resp::Reply;
+use tests::{is_redis, shown};
+
+#[test]
+fn databases_are_counted_and_emptied() {
+    talk(
+        r"
+        MSET a 1 b 2 → +OK
+        SELECT 1 → +OK
+        SET c 3 → +OK
+        DBSIZE → :1
+        FLUSHDB → +OK
+        DBSIZE → :0
+        SELECT 0 → +OK
+        DBSIZE → :2
+        FLUSHALL ASYNC → +OK
+        DBSIZE → :0
+        FLUSHALL NOSUCH → -ERR syntax error
+        ",
+    );
+}
+
+#[test]
+fn info_has_the_sections_and_fields_that_monitors_read() {
+    let (_dir, _server, mut client) = fresh();
+    client.talk("SET k v EX 1000 → +OK");
+    let text = |reply: Reply| match reply {
+        Reply::Bulk(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+        other => panic!("{}", shown(&other)),
+    };
+    let info = text(client.run("INFO"));
+    for part in [
+        "# Server\r\n",
+        "redis_version:7.",
+        "uptime_in_seconds:",
+        "# Clients\r\n",
+        "connected_clients:1",
+        "# Memory\r\n",
+        "used_memory:",
+        "# Persistence\r\n",
+        "loading:0",
+        "# Stats\r\n",
+        "total_commands_processed:",
+        "keyspace_hits:",
+        "# Replication\r\n",
+        "role:master",
+        "# CPU\r\n",
+        "# Keyspace\r\n",
+        "db0:keys=1,expires=1,avg_ttl=",
+    ] {
+        assert!(info.contains(part), "no {part:?} in {info}");
+    }
+    let keyspace = text(client.run("INFO keyspace"));
+    assert!(keyspace.starts_with("# Keyspace\r\n") && !keyspace.contains("# Server"));
+    let stats = text(client.run("INFO commandstats"));
+    assert!(stats.contains("cmdstat_set:calls=1,"), "{stats}");
+    if !is_redis() {
+        // As bitmapist-server has them.
+        assert!(text(client.run("INFO keys")).contains("keys_total:1\n"));
+        assert!(text(client.run("INFO commands")).contains("set:1\n"));
+    }
+}
+
+#[test]
+fn the_table_of_commands_can_be_asked() {
+    let (_dir, _server, mut client) = fresh();
+    assert!(client.number("COMMAND COUNT") > 80);
+    let Reply::Array(info) = client.run("COMMAND INFO setbit nosuch") else { panic!() };
+    let Reply::Array(setbit) = &info[0] else { panic!("{info:?}") };
+    assert_eq!(setbit[0], Reply::bulk("setbit"));
+    assert_eq!(setbit[1], Reply::Int(4));
+    assert_eq!(setbit[3..6], [Reply::Int(1), Reply::Int(1), Reply::Int(1)]);
+    assert!(matches!(info[1], Reply::Null | Reply::NullArray));
+    client.talk(
+        r#"
+        COMMAND GETKEYS MSET a 1 b 2 → ["a", "b"]
+        COMMAND GETKEYS BITOP AND d a b → ["d", "a", "b"]
+        COMMAND GETKEYS PING x → -ERR The command has no key arguments
+        COMMAND GETKEYS NOSUCH → -ERR Invalid command specified
+        "#,
+    );
+    let list = shown(&client.run("COMMAND LIST"));
+    assert!(list.contains("\"bitcount\"") && list.contains("\"multi\""));
+    assert!(shown(&client.run("COMMAND DOCS setbit")).contains("summary"));
+}
+
+#[test]
+fn the_configuration_can_be_read_and_changed() {
+    talk(
+        r#"
+        CONFIG GET databases → ["databases", "16"]
+        CONFIG GET nosuch* → []
+        CONFIG SET maxclients 500 → +OK
+        CONFIG GET maxclients → ["maxclients", "500"]
+        CONFIG SET nosuch 1 → -ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'
+        CONFIG SET databases 3 → -ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config
+        CONFIG SET maxclients → -ERR wrong number of arguments for 'config|set' command
+        CONFIG RESETSTAT → +OK
+        CONFIG SET appendfsync always → +OK
+        CONFIG GET appendfsync → ["appendfsync", "always"]
+        "#,
+    );
+}
+
+#[test]
+fn times_sizes_and_saves() {
+    let (_dir, _server, mut client) = fresh();
+    let Reply::Array(time) = client.run("TIME") else { panic!("TIME replies two strings") };
+    assert!(matches!(&time[..], [Reply::Bulk(_), Reply::Bulk(_)]));
+    assert!(client.number("LASTSAVE") > 1_600_000_000);
+    client.talk(
+        r"
+        SAVE → +OK
+        SET k v → +OK
+        OBJECT ENCODING missing → nil
+        MEMORY USAGE missing → nil
+        DEBUG SLEEP 0 → +OK
+        SHUTDOWN NOSUCH → -ERR syntax error
+        ",
+    );
+    assert!(client.number("MEMORY USAGE k") > 0);
+    assert!(client.ask("BGSAVE").starts_with("+Background saving started"));
+    assert!(client.ask("LOLWUT").len() > 5);
+}
+
+#[test]
+fn shutdown_keeps_everything() {
+    let (dir, mut server, mut client) = fresh();
+    client.talk("SET k v → +OK");
+    client.send(&[b"SHUTDOWN"]).unwrap();
+    assert!(client.receive().is_err());
+    assert!(server.wait().0.success());
+    let server = tests::Server::start(&dir, &[]);
+    server.client().talk(r#"GET k → "v""#);
+}

@@ -1,0 +1,92 @@
+//! Limits hold before memory is given.
+
+use crate::commands::fresh;
+use std::fs;
+use std::io::{Read, Write};
+use tests::{DataDir, Server, is_redis, shown, until};
+
+/// The resident memory of a process, in MiB.
+fn resident_mib(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn declared_lengths_take_no_memory() {
+    let (_dir, server, mut client) = fresh();
+    let before = resident_mib(server.id());
+    let mut streams = Vec::new();
+    for _ in 0..50 {
+        let mut stream = server.socket();
+        stream.write_all(b"*1000000\r\n$536870912\r\nabc").unwrap();
+        streams.push(stream);
+    }
+    // Whatever they were going to take, they have by the time others are served.
+    for n in 0..100 {
+        client.talk(&format!("SET k {n} → +OK"));
+    }
+    let after = resident_mib(server.id());
+    // Redis gives the declared pointers at once: 8 MB each.
+    let most = if is_redis() { 1000 } else { 100 };
+    assert!(after < before + most, "{before} MiB before, {after} MiB after");
+}
+
+#[test]
+fn clients_beyond_the_limit_are_told_so() {
+    let dir = DataDir::new();
+    let server = Server::start(&dir, &["--maxclients", "20"]);
+    let mut first = server.client();
+    if is_redis() {
+        first.talk("CONFIG SET maxclients 20 → +OK");
+    }
+    // The probe of the start may not be gone yet.
+    until("the others are gone", || {
+        shown(&first.run("INFO clients")).contains("connected_clients:1\\r")
+    });
+    let mut clients: Vec<_> = (0..19).map(|_| server.client()).collect();
+    for client in &mut clients {
+        client.talk("PING → +PONG");
+    }
+    let mut text = String::new();
+    server.socket().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "-ERR max number of clients reached\r\n");
+    drop(clients.pop());
+    until("there is room again", || {
+        let mut stream = server.socket();
+        let mut reply = [0; 5];
+        stream.write_all(b"PING\r\n").is_ok()
+            && stream.read_exact(&mut reply).is_ok()
+            && &reply == b"+PONG"
+    });
+}
+
+#[test]
+fn keys_and_values_beyond_the_limit_are_refused() {
+    let (_dir, _server, mut client) = fresh();
+    client.talk("SET k v → +OK");
+    client.talk(
+        "SETRANGE k 536870912 x → -ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+    );
+    if !is_redis() {
+        let key = vec![b'k'; 65_537];
+        let reply = shown(&client.call(&[b"SET", &key, b"v"]));
+        assert!(reply.starts_with("-ERR") && reply.contains("65536"), "{reply}");
+        assert_eq!(shown(&client.call(&[b"SET", &key[..65_536], b"v"])), "+OK");
+        assert_eq!(shown(&client.call(&[b"GET", &key[..65_536]])), "\"v\"");
+    }
+    client.talk(r#"GET k → "v""#);
+}
+
+#[test]
+fn globs_of_any_kind_take_linear_time() {
+    if is_redis() {
+        // It takes minutes there.
+        return;
+    }
+    let (_dir, _server, mut client) = fresh();
+    client.call(&[b"SET", &vec![b'a'; 20_000], b"v"]);
+    let glob = [&b"*a".repeat(5000)[..], b"*b"].concat();
+    assert_eq!(shown(&client.call(&[b"KEYS", &glob])), "[]");
+    assert_eq!(shown(&client.call(&[b"SCAN", b"0", b"MATCH", &glob])), "[\"0\", []]");
+}
