@@ -37,7 +37,7 @@ struct Link {
 
 impl Chain {
     /// How many links of a level become one of the next.
-    pub const FAN: usize = 16;
+    pub const FAN: usize = 32;
 
     /// The chain of a value just put: its base alone.
     pub fn base(location: Location) -> Self {
@@ -92,6 +92,12 @@ impl Chain {
     /// Bytes of the live records, headers included.
     pub fn bytes(&self) -> u64 {
         bytes(self.base, &self.deltas)
+    }
+
+    /// Bytes of the deltas that will be left of those there are once the next delta has absorbed what it
+    /// has to.
+    pub fn kept_delta_bytes(&self) -> u64 {
+        self.next_link().kept_bytes - u64::from(self.base.len)
     }
 
     /// What the next delta says of the chain before it.

@@ -7,7 +7,7 @@
 //! | 3 | byte_len (4), [`encoding`] | a small bitmap |
 //! | 4 | byte_len (4), collection id (8) | a bitmap in pages |
 //! | 16 | count (varint), lower (2), [`encoding`] | a page |
-//! | 17 | count (varint), [`assignment`] | a change to a page; count is the page's after it |
+//! | 17 | count (varint), [`assignment`] | a change to a page, its ids counted from the page's first; count is the page's after it |
 //! | 18 | bytes | appended to a string |
 //! | 19 | byte_len (varint), [`assignment`] | a change to a small bitmap |
 //! | 20 | byte_len (varint) | a change to the length of a bitmap in pages |
@@ -184,7 +184,7 @@ impl Fold for RecordFold {
             }
             (Base::Paged { id, .. }, Delta::Length(byte_len)) => put_paged(&mut out, byte_len, id),
             (Base::Page { lower, mut ids }, Delta::Page { assignment, .. }) => {
-                assignment.apply_to(&mut ids);
+                assignment.counted_from_zero(u32::from(lower) << 16)?.apply_to(&mut ids);
                 put_page(&mut out, lower, &mut ids);
             }
             _ => return Err("a change does not fit the record that it follows"),

@@ -118,33 +118,29 @@ pub(crate) struct Touched {
 pub(crate) struct Links {
     pub(crate) chain: Chain,
     base_len: usize,
-    delta_len: usize,
 }
 
 impl Links {
     fn base(at: Location, base_len: usize) -> Self {
-        Links { chain: Chain::base(at), base_len, delta_len: 0 }
+        Links { chain: Chain::base(at), base_len }
     }
 
     fn of(entry: &Entry) -> Self {
-        Links {
-            chain: entry.chain.clone(),
-            base_len: entry.base.len(),
-            delta_len: entry.deltas.iter().map(Vec::len).sum(),
-        }
+        Links { chain: entry.chain.clone(), base_len: entry.base.len() }
     }
 
     /// Whether a delta of `len` bytes is worth it: not if the base is hardly longer, nor once deltas weigh
     /// half of it.
     fn worth(&self, len: usize) -> bool {
-        2 * len <= self.base_len && 2 * (self.delta_len + len) <= self.base_len
+        let kept = self.chain.kept_delta_bytes() as usize;
+        2 * len <= self.base_len && 2 * (kept + len) <= self.base_len
     }
 }
 
 /// A record that was added to a batch: what is to be noted once it is written.
 pub(crate) enum Written {
     Base { record: RecordIndex, len: usize },
-    Delta { record: RecordIndex, len: usize },
+    Delta { record: RecordIndex },
 }
 
 impl Written {
@@ -154,9 +150,8 @@ impl Written {
             (Written::Base { record, len }, links) => {
                 *links = Some(Links::base(locate(record), len))
             }
-            (Written::Delta { record, len }, Some(links)) => {
+            (Written::Delta { record }, Some(links)) => {
                 links.chain.push(locate(record));
-                links.delta_len += len;
             }
             (Written::Delta { .. }, None) => unreachable!("a delta follows a base"),
         }
@@ -274,7 +269,7 @@ impl KeyEntry {
             if links.worth(delta.len()) {
                 let record = batch.delta(name, &delta, &links.chain, expires_at);
                 self.value.logged_delta(links.chain.absorbs());
-                return Some(Written::Delta { record, len: delta.len() });
+                return Some(Written::Delta { record });
             }
         }
         let before = batch.log_bytes();
@@ -429,7 +424,7 @@ impl Page {
     }
 
     pub(crate) fn load(entry: &Entry) -> Result<Self, &'static str> {
-        let Base::Page { mut ids, .. } = record::base(&entry.base)? else {
+        let Base::Page { mut ids, lower } = record::base(&entry.base)? else {
             return Err("the page's record is one of a key");
         };
         let mut touched = Touched::default();
@@ -437,6 +432,7 @@ impl Page {
             let Delta::Page { assignment, .. } = record::delta(delta)? else {
                 return Err("a change does not fit the page that it follows");
             };
+            let assignment = assignment.counted_from_zero(u32::from(lower) << 16)?;
             assignment.apply_to(&mut ids);
             touched.load(&assignment);
         }
@@ -445,10 +441,11 @@ impl Page {
     }
 
     /// Adds the record of a dirty page to `batch` as a delta, if that is worth it.
-    pub(crate) fn log_delta(&mut self, name: &[u8], batch: &mut Batch) -> Option<Written> {
+    pub(crate) fn log_delta(&mut self, name: &[u8], span: Span, batch: &mut Batch) -> Option<Written> {
         let links = self.links.as_ref()?;
         let absorbs = links.chain.absorbs();
         let assignment = Assignment::of(self.touched.pending(absorbs), &self.ids);
+        let assignment = assignment.counted_from(*span.ids().start());
         let mut delta = Vec::new();
         Delta::Page { count: self.ids.len(), assignment }.encode(&mut delta);
         if !links.worth(delta.len()) {
@@ -456,7 +453,7 @@ impl Page {
         }
         let record = batch.delta(name, &delta, &links.chain, None);
         self.touched.logged_delta(absorbs);
-        Some(Written::Delta { record, len: delta.len() })
+        Some(Written::Delta { record })
     }
 
     /// Adds the record of a dirty page to `batch`, whole.

@@ -77,7 +77,7 @@ impl<S: Read + Write> Client<S> {
             let reply = self.ask(command);
             match expected.strip_suffix('…') {
                 Some(start) => {
-                    assert!(reply.starts_with(start), "{command} → {reply}, not {expected}")
+                    assert!(reply.starts_with(start), "{command} → {reply}, not {expected}");
                 }
                 None => assert_eq!(reply, expected, "{command}"),
             }

@@ -6,9 +6,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -71,9 +70,8 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub addr: SocketAddr,
-    /// What it printed before it served.
-    pub greeting: String,
-    output: Mutex<Receiver<String>>,
+    printed: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -129,55 +127,51 @@ impl Server {
     fn spawn(mut command: Command, port: u16) -> Started {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server's program starts");
-        let (sender, output) = channel();
+        let printed = Arc::new(Mutex::new(String::new()));
         let streams: [Box<dyn Read + Send>; 2] = [
             Box::new(child.stdout.take().expect("it was asked for")),
             Box::new(child.stderr.take().expect("it was asked for")),
         ];
-        for stream in streams {
-            let sender = sender.clone();
-            thread::spawn(move || {
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    // Nobody listens any more when the test is over; reading goes on, else the
-                    // server would wait for room in the pipe.
-                    let _ = sender.send(line);
-                }
-            });
-        }
-        drop(sender);
-        let mut greeting = String::new();
-        let deadline = Instant::now() + PATIENCE;
-        let mut known = (port != 0).then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        loop {
-            match output.recv_timeout(Duration::from_millis(if port == 0 { 200 } else { 5 })) {
-                Ok(line) => {
-                    if known.is_none() {
-                        known = address_in(&line);
+        // Whatever it prints is read, else it would wait for room in the pipe.
+        let readers: Vec<JoinHandle<()>> = streams
+            .into_iter()
+            .map(|stream| {
+                let printed = Arc::clone(&printed);
+                thread::spawn(move || {
+                    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                        let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+                        printed.push_str(&line);
+                        printed.push('\n');
                     }
-                    greeting.push_str(&line);
-                    greeting.push('\n');
-                }
-                Err(_) if child.try_wait().is_ok_and(|ended| ended.is_some()) => {
-                    greeting.extend(output.iter().map(|line| line + "\n"));
-                    return Started::Refused(child.wait().expect("it has ended"), greeting);
-                }
-                Err(_) => {}
-            }
+                })
+            })
+            .collect();
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut server = Server { child, addr, printed, readers };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let known = match port {
+                0 => server.printed().lines().find_map(address_in),
+                _ => Some(server.addr),
+            };
             if let Some(addr) = known
                 && answers(addr)
             {
-                return Started::Serving(Server {
-                    child,
-                    addr,
-                    greeting,
-                    output: Mutex::new(output),
-                });
+                server.addr = addr;
+                return Started::Serving(server);
             }
-            if Instant::now() > deadline {
-                let _ = child.kill();
-                panic!("it neither serves nor ends: {greeting}");
+            if server.has_ended() {
+                let (status, text) = server.wait();
+                return Started::Refused(status, text);
             }
+            assert!(Instant::now() < deadline, "it neither serves nor ends: {}", server.printed());
+            thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// All that it has printed so far.
+    pub fn printed(&self) -> String {
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A new client.
@@ -214,7 +208,7 @@ impl Server {
         assert!(sent.expect("kill is on every machine").success(), "SIG{name} was not sent");
     }
 
-    /// Stops it as an operator does, and returns how it ended and what it printed since it served.
+    /// Stops it as an operator does, and returns how it ended and what it printed.
     pub fn stop(mut self) -> (ExitStatus, String) {
         self.signal("TERM");
         self.wait()
@@ -227,9 +221,10 @@ impl Server {
             ended = self.child.try_wait().expect("it is a child of ours");
             ended.is_some()
         });
-        let output = self.output.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let text = output.iter().map(|line| line + "\n").collect();
-        (ended.expect("it has ended"), text)
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        (ended.expect("it has ended"), self.printed())
     }
 
     /// Ends it as a crash does: SIGKILL, nothing is flushed.

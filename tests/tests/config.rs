@@ -117,7 +117,8 @@ fn an_address_in_use_is_refused() {
     let (one, two) = (DataDir::new(), DataDir::new());
     let server = Server::start(&one, &[]);
     let addr = server.addr.to_string();
-    let Started::Refused(status, text) = Server::try_start(&two, &["--addr", &addr]) else {
+    let Started::Refused(status, text) = Server::with_arguments(&["--addr", &addr], two.path())
+    else {
         panic!("two servers on one address");
     };
     assert!(!status.success() && text.contains(&addr), "{text}");

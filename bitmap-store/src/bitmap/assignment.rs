@@ -58,6 +58,20 @@ impl Assignment {
         Ok(assignment)
     }
 
+    /// With ids counted from `start`, which none of them is below: shorter to write.
+    pub(crate) fn counted_from(mut self, start: u32) -> Self {
+        self.set.iter_mut().chain(&mut self.cleared).for_each(|id| *id -= start);
+        self
+    }
+
+    /// Undoes [`Assignment::counted_from`]; the error says that an id is out of range.
+    pub(crate) fn counted_from_zero(mut self, start: u32) -> Result<Self, &'static str> {
+        for id in self.set.iter_mut().chain(&mut self.cleared) {
+            *id = id.checked_add(start).ok_or("a change has an id out of range")?;
+        }
+        Ok(self)
+    }
+
     pub(crate) fn apply_to(&self, ids: &mut Ids) {
         for id in &self.set {
             ids.insert(*id);

@@ -229,7 +229,7 @@ fn log_pages(
             forget(stripe, shared, db, name, span)?;
             continue;
         }
-        if let Some(written) = page.log_delta(&page_name, batch) {
+        if let Some(written) = page.log_delta(&page_name, span, batch) {
             logged.pages.push((span, written));
             continue;
         }

@@ -18,7 +18,7 @@ const OPERATIONS: [&[&str]; 4] = [
 /// One million random ids below 10^8.
 pub fn sparse(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     let pair = bench.pair(Durability::EverySecond)?;
-    let (count, below) = (bench.settings.size(1_000_000), bench.settings.size(100_000_000));
+    let (count, below) = (1_000_000_u64, 100_000_000_u64);
     for key in ["a", "b"] {
         for server in pair.all() {
             let mut random = Random::new(bench.settings.seed ^ u64::from(key.as_bytes()[0]));
@@ -36,7 +36,7 @@ pub fn sparse(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
 pub fn dense(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     const AT_ONCE: u64 = 32;
     let pair = bench.pair(Durability::EverySecond)?;
-    let words = bench.settings.size(10_000_000) / 32;
+    let words = 10_000_000 / 32;
     for key in ["a", "b"] {
         for server in pair.all() {
             let mut random = Random::new(bench.settings.seed ^ u64::from(key.as_bytes()[0]));

@@ -1,6 +1,7 @@
 //! A command to send, and what is expected of the two replies.
 
 use super::compare::Compare;
+use super::family::COMMANDS;
 
 /// One command.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub enum Step {
     Aside(Case),
     /// A whole `SCAN` with these options on both; the keys must be the same.
     Scan(Vec<Vec<u8>>),
+    /// `DBSIZE` on both; expired keys count until they are removed, which may take a moment.
+    Size,
     /// Waits until keys that expire in a few milliseconds have.
     Pause,
 }
@@ -43,26 +46,24 @@ impl Case {
 
     /// The command's name in upper case, with the subcommand's where it has one.
     pub fn name(&self) -> String {
-        let word =
-            |i: usize| self.args.get(i).map(|arg| arg.escape_ascii().to_string().to_uppercase());
-        let name = word(0).unwrap_or_default();
-        match (name.as_str(), word(1)) {
-            ("CLIENT" | "COMMAND" | "CONFIG" | "MEMORY" | "OBJECT" | "BITOP", Some(sub)) => {
-                format!("{name} {sub}")
-            }
-            _ => name,
+        let word = |i: usize| {
+            let text = self.args.get(i)?.to_ascii_uppercase();
+            let plain = |c: &u8| c.is_ascii_alphabetic() || b"-_".contains(c);
+            (text.len() < 16 && text.iter().all(plain)).then(|| String::from_utf8(text).ok())?
+        };
+        let known = |name: &String| {
+            COMMANDS
+                .iter()
+                .chain(&["save", "info", "debug", "shutdown", "lolwut"])
+                .any(|c| name.eq_ignore_ascii_case(c))
+        };
+        match (word(0).filter(known), word(1)) {
+            (None, _) => "an unknown command".into(),
+            (Some(name), Some(sub)) if FAMILIES.contains(&name.as_str()) => format!("{name} {sub}"),
+            (Some(name), _) => name,
         }
     }
 }
 
-impl From<Case> for Vec<Step> {
-    fn from(case: Case) -> Self {
-        vec![Step::Send(case)]
-    }
-}
-
-impl<A: AsRef<[u8]>> From<&[A]> for Case {
-    fn from(args: &[A]) -> Self {
-        Case::new(args)
-    }
-}
+/// Commands whose second word says what they do.
+const FAMILIES: &[&str] = &["CLIENT", "COMMAND", "CONFIG", "MEMORY", "OBJECT", "BITOP"];

@@ -10,6 +10,7 @@ const KEPT: usize = 6;
 #[derive(Default)]
 pub struct History {
     sent: u64,
+    recent: VecDeque<String>,
     by_argument: HashMap<Vec<u8>, VecDeque<(u64, String)>>,
 }
 
@@ -17,6 +18,10 @@ impl History {
     pub fn add(&mut self, case: &Case) {
         self.sent += 1;
         let text = line(case);
+        if self.recent.len() == 2 * KEPT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(text.clone());
         for arg in case.args.iter().skip(1).filter(|arg| arg.len() < 400) {
             let last = self.by_argument.entry(arg.clone()).or_default();
             if last.back().is_some_and(|(at, _)| *at == self.sent) {
@@ -31,6 +36,12 @@ impl History {
 
     pub fn clear(&mut self) {
         self.by_argument.clear();
+        self.recent.clear();
+    }
+
+    /// The last commands, whatever they named.
+    pub fn recent(&self) -> Vec<String> {
+        self.recent.iter().cloned().collect()
     }
 
     /// The commands that last named one of `keys`, oldest first.

@@ -12,17 +12,28 @@ pub struct Rule {
     applies: fn(&Case, ours: &Value, theirs: &Value) -> bool,
 }
 
-pub const RULES: &[Rule] = &[Rule {
-    name: "object-encoding",
-    reason: "a value that was changed bit by bit is a compressed bitmap here, which says `raw`; \
-             Redis may keep a short one as `embstr` or `int`",
-    applies: |case, ours, theirs| {
-        case.name() == "OBJECT ENCODING"
-            && [ours, theirs]
-                .iter()
-                .all(|reply| matches!(reply.text(), Some(b"raw" | b"embstr" | b"int")))
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "object-encoding",
+        reason: "a value that was changed bit by bit is a compressed bitmap here, which says `raw`; \
+                 Redis may keep a short one as `embstr` or `int`",
+        applies: |case, ours, theirs| {
+            let known = |reply: &Value| matches!(reply.text(), Some(b"raw" | b"embstr" | b"int"));
+            case.name() == "OBJECT ENCODING" && known(ours) && known(theirs)
+        },
     },
-}];
+    Rule {
+        name: "bytes-in-error-texts",
+        reason: "an error that repeats what the client sent is text in UTF-8 here; Redis sends the bytes back \
+                 as they came, up to the first zero byte",
+        applies: |case, ours, theirs| {
+            let (Some(ours), Some(theirs)) = (ours.error(), theirs.error()) else { return false };
+            let odd = |arg: &Vec<u8>| arg.contains(&0) || std::str::from_utf8(arg).is_err();
+            let same = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+            case.args.iter().any(odd) && same >= "ERR unknown command '".len()
+        },
+    },
+];
 
 /// The rule that explains this difference.
 pub fn explain(case: &Case, ours: &Value, theirs: &Value) -> Option<&'static Rule> {

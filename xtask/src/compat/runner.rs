@@ -22,6 +22,8 @@ const FLUSH_EVERY: u64 = 8_000;
 const PRINTED_EACH: u64 = 3;
 /// Differences after which going on tells nothing new.
 const ENOUGH: u64 = 500;
+/// Expired keys are removed in the background by then.
+const EXPIRED_GONE: Duration = Duration::from_secs(5);
 /// Longer than the short expiries, so that they have passed.
 const PAUSE: Duration = Duration::from_millis(40);
 
@@ -115,6 +117,10 @@ impl Runner {
                         self.exchange(&mut waiting, false)?;
                         self.scan(&options)?;
                     }
+                    Step::Size => {
+                        self.exchange(&mut waiting, false)?;
+                        self.size()?;
+                    }
                     Step::Pause => {
                         self.exchange(&mut waiting, false)?;
                         sleep(PAUSE);
@@ -202,8 +208,14 @@ impl Runner {
             *self.explained.entry(rule.name).or_default() += 1;
             return;
         }
+        // What was sent in the same run already may only be a consequence of the first difference.
+        if self.tainted {
+            return;
+        }
         let keys = case.args.iter().skip(1).map(Vec::as_slice);
-        let history = self.history.about(keys);
+        // One without arguments is about what was sent just before.
+        let history =
+            if case.args.len() < 2 { self.history.recent() } else { self.history.about(keys) };
         let shown = format!("  {}\n    ours    {ours}\n    theirs  {theirs}", line(case));
         self.report(case.name(), &shown, &history);
     }
@@ -258,6 +270,28 @@ impl Runner {
             self.report("SCAN".into(), &shown, &history);
         }
         Ok(())
+    }
+
+    fn size(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + EXPIRED_GONE;
+        loop {
+            let mut sizes = Vec::new();
+            for side in &mut self.sides {
+                let reply = side.main.call(&["DBSIZE"]);
+                sizes.push(side.named(reply)?);
+            }
+            self.sent += 1;
+            if sizes[0] == sizes[1] {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let shown = format!("  DBSIZE\n    ours    {}\n    theirs  {}", sizes[0], sizes[1]);
+                let history = self.history.recent();
+                self.report("DBSIZE".into(), &shown, &history);
+                return Ok(());
+            }
+            sleep(Duration::from_millis(10));
+        }
     }
 
     fn compare_state(&mut self) -> Result<(), String> {

@@ -13,6 +13,7 @@ mod words;
 use super::Protocols;
 use super::case::Step;
 use crate::random::Random;
+pub use arity::COMMANDS;
 use std::str::FromStr;
 
 /// A group of commands.

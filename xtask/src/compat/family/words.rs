@@ -17,22 +17,6 @@ pub fn key(random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// All that [`key`] draws from.
-pub fn every_key() -> impl Iterator<Item = Vec<u8>> {
-    let odd: [&[u8]; 6] = [
-        b"",
-        b"nul\x00and\xff",
-        b"with space\r\n",
-        &[b'l'; 300],
-        b"trackist_song:play_2026-11-20",
-        b"trackist_song:play_2026-11",
-    ];
-    odd.map(<[u8]>::to_vec)
-        .into_iter()
-        .chain((0..200).map(|n| format!("many:{n}").into_bytes()))
-        .chain((0..8).map(|n| format!("k{n}").into_bytes()))
-}
-
 pub fn value(random: &mut Random) -> Vec<u8> {
     match random.below(20) {
         0 => Vec::new(),
