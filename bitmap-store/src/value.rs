@@ -441,7 +441,12 @@ impl Page {
     }
 
     /// Adds the record of a dirty page to `batch` as a delta, if that is worth it.
-    pub(crate) fn log_delta(&mut self, name: &[u8], span: Span, batch: &mut Batch) -> Option<Written> {
+    pub(crate) fn log_delta(
+        &mut self,
+        name: &[u8],
+        span: Span,
+        batch: &mut Batch,
+    ) -> Option<Written> {
         let links = self.links.as_ref()?;
         let absorbs = links.chain.absorbs();
         let assignment = Assignment::of(self.touched.pending(absorbs), &self.ids);

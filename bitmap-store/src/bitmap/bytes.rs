@@ -1,6 +1,6 @@
 //! Ids as the bytes of a string, and back.
 
-use super::Ids;
+use super::{Ids, containers};
 use std::ops::Range;
 
 /// The bytes `range` of the string whose set bits are `ids`.
@@ -10,11 +10,17 @@ pub(crate) fn to_bytes(ids: &Ids, range: Range<u64>) -> Vec<u8> {
     bytes
 }
 
+/// From this many ids on, whole words are worth their set-up.
+const MANY_IDS: u64 = 4096;
+
 /// Sets the bits of `ids` in `bytes`, which is the string from byte `first` on. Ids outside of it are left
 /// out.
 pub(crate) fn fill(ids: &Ids, first: u64, bytes: &mut [u8]) {
     if bytes.is_empty() {
         return;
+    }
+    if ids.len() >= MANY_IDS {
+        return containers::fill(ids, first, bytes);
     }
     let start = u32::try_from(first * 8).unwrap_or(u32::MAX);
     let end = u32::try_from((first + bytes.len() as u64) * 8 - 1).unwrap_or(u32::MAX);
@@ -34,6 +40,7 @@ pub(crate) fn from_bytes(bytes: &[u8], first_bit: u32) -> Ids {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     #[test]
@@ -46,10 +53,30 @@ mod tests {
     }
 
     proptest! {
+        /// Containers of every kind, and strings that begin and end within them.
+        #[test]
+        fn many_ids_give_the_bytes_that_they_give_one_by_one(
+            sparse in vec(any::<u32>(), 0..20), from in 0..40_000_u64, len in 0..40_000_u64, step in 2..40_u32
+        ) {
+            let mut ids: Ids = sparse.into_iter().map(|id| id % 400_000).collect();
+            ids.extend((0..130_000).step_by(step as usize));
+            ids.insert_range(150_000..230_000);
+            ids.optimize();
+            let mut found = vec![0; len as usize];
+            containers::fill(&ids, from, &mut found);
+            let mut wanted = vec![0_u8; len as usize];
+            for id in &ids {
+                if let Some(byte) = (u64::from(id) / 8).checked_sub(from).and_then(|at| wanted.get_mut(at as usize)) {
+                    *byte |= 0x80 >> (id % 8);
+                }
+            }
+            prop_assert_eq!(found, wanted);
+        }
+
         /// A string becomes ids and the same string again; every bit is where GETBIT looks for it.
         #[test]
         fn bytes_become_ids_and_the_same_bytes_again(
-            bytes in proptest::collection::vec(any::<u8>(), 0..400), from in 0..400_u64, skip in 0..4_u32
+            bytes in vec(any::<u8>(), 0..400), from in 0..400_u64, skip in 0..4_u32
         ) {
             let ids = from_bytes(&bytes, skip << 16);
             let first = u64::from(skip) << 13;

@@ -26,7 +26,10 @@ pub(crate) fn encode(ids: &mut Ids, first_bit: u32, out: &mut Vec<u8>) {
     let end_byte = ids.max().map_or(0, |max| u64::from(max) / 8 + 1);
     let first_byte = u64::from(first_bit) / 8;
     let string_len = end_byte.saturating_sub(first_byte);
-    let tolerated = HEADER_LEN + string_len / CONTAINER_LEN * CONTAINER_HEADER_LEN;
+    let tolerated = match string_len / CONTAINER_LEN {
+        0 => 0,
+        containers => HEADER_LEN + containers * CONTAINER_HEADER_LEN,
+    };
     if string_len + tolerated < ids.serialized_size() as u64 {
         out.push(BYTES);
         out.extend_from_slice(&bytes::to_bytes(ids, first_byte..first_byte + string_len));

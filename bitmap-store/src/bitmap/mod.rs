@@ -5,6 +5,7 @@
 
 pub(crate) mod assignment;
 pub(crate) mod bytes;
+mod containers;
 pub(crate) mod encoding;
 pub(crate) mod ops;
 pub(crate) mod varint;

@@ -36,7 +36,7 @@ pub fn sparse(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
 pub fn dense(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     const AT_ONCE: u64 = 32;
     let pair = bench.pair(Durability::EverySecond)?;
-    let words = 10_000_000 / 32;
+    let words: u64 = 10_000_000 / 32;
     for key in ["a", "b"] {
         for server in pair.all() {
             let mut random = Random::new(bench.settings.seed ^ u64::from(key.as_bytes()[0]));

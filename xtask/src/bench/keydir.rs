@@ -13,15 +13,13 @@ pub fn measure(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    // The line that begins with `keydir` has the number before `bytes/key`, or as its first number.
-    let line = text
+    // | keys | map | count | bytes/key | …
+    let per_key = text
         .lines()
-        .find(|line| line.trim_start_matches(['|', ' ']).starts_with("keydir"))
-        .ok_or_else(|| format!("the benchmark printed no line for the keydir:\n{text}"))?;
-    let per_key = line
-        .split(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .find_map(|word| word.parse::<f64>().ok())
-        .ok_or_else(|| format!("no number in {line:?}"))?;
+        .map(|line| line.split('|').map(str::trim).collect::<Vec<_>>())
+        .find(|cells| matches!(cells[..], [_, "trackist", "keydir", ..]))
+        .and_then(|cells| cells.get(4)?.parse::<f64>().ok())
+        .ok_or_else(|| format!("the benchmark printed no bytes per key:\n{text}"))?;
     let what = format!("keydir, {keys} keys, memory per key");
     table.add(&what, Unit::Bytes, per_key, None, Target::AtMost(48.0));
     Ok(())

@@ -48,7 +48,7 @@ pub fn measure(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
 fn log_bytes(server: &Server) -> Result<u64, String> {
     let info = server.connect()?.call(&["INFO", "all"]).map_err(|e| e.to_string())?;
     let info = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
-    ["log_bytes_written:", "aof_current_size:", "log_bytes:"]
+    ["log_bytes_appended:", "aof_current_size:"]
         .iter()
         .find_map(|name| info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()))
         .ok_or_else(|| "INFO does not say how many bytes are in the log".into())
