@@ -162,17 +162,15 @@ impl Bitcask {
         self.store.entry(key, location).map(Some)
     }
 
-    /// The value of the newest record of `key` — its base or its newest delta — and the key's expiry: one
-    /// read.
+    /// The value of the newest record of `key`, expired or not — its base or its newest delta: one read.
     ///
     /// # Errors
     /// As [`Bitcask::entry`].
-    pub fn newest(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Option<UnixMillis>)>, Error> {
+    pub fn newest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let Some(location) = self.store.keydir().get(key) else { return Ok(None) };
         let read =
             self.store.read(key, location.segment, location.offset, location.len as usize)?;
-        let expires_at = read.record().expires_at;
-        Ok(Some((read.into_value(), expires_at)))
+        Ok(Some(read.into_value()))
     }
 
     /// True if the log has a value for `key`, expired or not. Never reads the disk.

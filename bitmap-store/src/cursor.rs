@@ -47,7 +47,7 @@ impl Dictionary {
         for name in names {
             let index =
                 layout::cursor_of(&name).filter(|i| usize::from(*i) == dictionary.prefixes.len());
-            if let (Some(index), Some((prefix, _))) = (index, log.newest(&name)?) {
+            if let (Some(index), Some(prefix)) = (index, log.newest(&name)?) {
                 dictionary.indexes.insert(prefix.clone(), index);
                 dictionary.prefixes.push(prefix);
             }

@@ -148,7 +148,7 @@ impl Written {
     pub(crate) fn note(self, links: &mut Option<Links>, locate: impl Fn(RecordIndex) -> Location) {
         match (self, links) {
             (Written::Base { record, len }, links) => {
-                *links = Some(Links::base(locate(record), len))
+                *links = Some(Links::base(locate(record), len));
             }
             (Written::Delta { record }, Some(links)) => {
                 links.chain.push(locate(record));

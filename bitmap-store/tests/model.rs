@@ -17,7 +17,7 @@ enum Op {
     Append(u8, Vec<u8>),
     SetRange(u8, u16, Vec<u8>),
     SetField(u8, u32, u32, u64),
-    BitOp(BitOp, u8, Vec<u8>),
+    Combine(BitOp, u8, Vec<u8>),
     Delete(u8),
     Rename(u8, u8),
     Copy(u8, u8, u8),
@@ -36,7 +36,7 @@ fn key() -> impl Strategy<Value = u8> {
 
 /// Ids near each other, spread over some containers, and now and then far away.
 fn id() -> impl Strategy<Value = u32> {
-    prop_oneof![4 => 0..300_u32, 4 => (0..12_u32, 0..40_u32).prop_map(|(c, i)| c << 16 | i * 977), 1 => 0..1_200_000_u32]
+    prop_oneof![4 => 0..300_u32, 4 => (0..12_u32, 0..40_u32).prop_map(|(c, i)| (c << 16) | (i * 977)), 1 => 0..1_200_000_u32]
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -57,7 +57,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (key(), bytes()).prop_map(|(k, v)| Op::Append(k, v)),
         2 => (key(), 0..400_u16, bytes()).prop_map(|(k, o, v)| Op::SetRange(k, o, v)),
         2 => (key(), id(), 1..=64_u32, any::<u64>()).prop_map(|(k, o, w, v)| Op::SetField(k, o, w, v)),
-        6 => (bit_op, key(), vec(key(), 2..4)).prop_map(|(op, d, s)| Op::BitOp(op, d, s)),
+        6 => (bit_op, key(), vec(key(), 2..4)).prop_map(|(op, d, s)| Op::Combine(op, d, s)),
         2 => key().prop_map(Op::Delete),
         3 => (key(), key()).prop_map(|(a, b)| Op::Rename(a, b)),
         3 => (key(), key(), 0..2_u8).prop_map(|(a, b, db)| Op::Copy(a, b, db)),
@@ -182,7 +182,7 @@ fn apply(tx: &mut Transaction<'_>, model: &mut Model, op: &Op) -> Result<(), Err
             let mask = u64::MAX >> (64 - width);
             assert_eq!(tx.get_field(db, &name(*k), u64::from(*offset), *width)?, value & mask);
         }
-        Op::BitOp(op, dst, sources) => {
+        Op::Combine(op, dst, sources) => {
             let sources = if *op == BitOp::Not { &sources[..1] } else { &sources[..] };
             let names: Vec<_> = sources.iter().map(|k| name(*k)).collect();
             let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();

@@ -21,9 +21,9 @@ impl Reply {
             Reply::Map(pairs) => {
                 let len = pairs.len() as i64;
                 if resp3 {
-                    number(out, b'%', len)
+                    number(out, b'%', len);
                 } else {
-                    number(out, b'*', len * 2)
+                    number(out, b'*', len * 2);
                 }
                 for (key, value) in pairs {
                     key.encode(protocol, out);
@@ -33,7 +33,7 @@ impl Reply {
             Reply::Double(n) if resp3 => line(out, b',', &double(*n)),
             Reply::Double(n) => bulk(out, b'$', double(*n).as_bytes()),
             Reply::Bool(yes) if resp3 => {
-                out.extend_from_slice(if *yes { b"#t\r\n" } else { b"#f\r\n" })
+                out.extend_from_slice(if *yes { b"#t\r\n" } else { b"#f\r\n" });
             }
             Reply::Bool(yes) => number(out, b':', i64::from(*yes)),
             Reply::BigNumber(digits) if resp3 => line(out, b'(', digits),

@@ -293,14 +293,13 @@ mod tests {
         assert_eq!(hex(&delta()), DELTA_V1);
         assert_eq!(hex(&mark(7, UnixMillis(1_700_000_000_000), 4096)), MARK_V1);
     }
-    const PUT_V1: &str =
-        concat!("28e58f0201000005000000050000000000000001018bcfe5680068656c6c6f776f726c64",);
+    const PUT_V1: &str = "28e58f0201000005000000050000000000000001018bcfe5680068656c6c6f776f726c64";
     const DELTA_V1: &str = concat!(
         "5fa1e74d3300000300000005000000000000002a018bcfe56800000001a3185c5000000000030000",
         "10000109000003096b657976616c7565",
     );
     const MARK_V1: &str =
-        concat!("922ed6ea050000000000000c0000000000000007018bcfe568008973796e6365640a00001000",);
+        "922ed6ea050000000000000c0000000000000007018bcfe568008973796e6365640a00001000";
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|b| format!("{b:02x}")).collect()

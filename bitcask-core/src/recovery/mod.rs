@@ -153,7 +153,7 @@ fn load(dir: &dyn Dir, id: u32, newest: bool) -> Result<Option<Loaded>, Error> {
     let name = format::file_name(id);
     let fail = |op, e| io_error(dir, &name, op, e);
     let file = dir.open(&name, newest).map_err(|e| fail("open", e))?;
-    let len = file.len().map_err(|e| fail("read the length of", e))?;
+    let len = file.size().map_err(|e| fail("read the length of", e))?;
     let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
     storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
     if let Err(reason) = format::check_header(&header, id) {

@@ -119,7 +119,8 @@ impl<'a> Index<'a> {
     /// the sixteen bytes after the prefix common to all, and what these leave equal is sorted again by
     /// the next sixteen.
     fn sort(&self, found: &mut [Found]) {
-        let mut ranges = vec![0..found.len()];
+        let mut ranges = Vec::new();
+        ranges.push(0..found.len());
         while let Some(range) = ranges.pop() {
             let start = range.start;
             let part = &mut found[range];

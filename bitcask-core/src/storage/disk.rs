@@ -126,7 +126,7 @@ impl File for DiskFile {
         self.0.write_at(buf, offset)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 
@@ -140,7 +140,7 @@ impl File for DiskFile {
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 let zeros = vec![0; 64 << 10];
                 let end = offset + len;
-                let mut at = self.len()?.max(offset);
+                let mut at = self.size()?.max(offset);
                 while at < end {
                     let step = (end - at).min(zeros.len() as u64);
                     write_all_at(self, &zeros[..step as usize], at)?;

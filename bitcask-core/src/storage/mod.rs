@@ -43,7 +43,7 @@ pub trait File: Send + Sync + Debug {
     /// Durable only after [`File::sync_data`].
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize>;
     /// Current length in bytes.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     /// Cuts or extends (with zeros) to `len` bytes.
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Reserves space for `len` bytes from `offset`, extending the file with zeros: a later write there

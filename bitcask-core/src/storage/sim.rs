@@ -390,7 +390,7 @@ impl File for SimFile {
         Ok(taken)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         let mut disk = lock(&self.shared);
         disk.call()?;
         Ok(disk.inodes[self.inode].contents.len() as u64)

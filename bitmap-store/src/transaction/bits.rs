@@ -207,7 +207,7 @@ impl Transaction<'_> {
         let name = crate::layout::page(at.db, collection, span);
         let damaged = |reason| crate::value::damaged(&name, reason);
         let newest = self.shared.backing.log.newest(&name)?;
-        let (value, _) = newest.ok_or_else(|| damaged("a page of a bitmap is missing"))?;
+        let value = newest.ok_or_else(|| damaged("a page of a bitmap is missing"))?;
         let count = crate::record::page_count(&value).map_err(damaged)?;
         if let Value::Paged(paged) = &mut self.entry(at)?.value {
             paged.page(span).count = Some(count);
@@ -350,7 +350,7 @@ fn find_in_bytes(bytes: &[u8], bit: bool, range: Range<u64>) -> Option<u64> {
     let mut position = range.start;
     while position < range.end {
         let byte = bytes[position as usize / 8];
-        if byte == dull && position % 8 == 0 {
+        if byte == dull && position.is_multiple_of(8) {
             position += 8;
             continue;
         }

@@ -212,7 +212,7 @@ impl LongDouble {
         if big.bits() == 0 {
             return Some(LongDouble { negative, mantissa: 0, exponent: 0 });
         }
-        if ten > MAX_EXPONENT || ten < -2 * MAX_EXPONENT {
+        if !(-2 * MAX_EXPONENT..=MAX_EXPONENT).contains(&ten) {
             return None;
         }
         if ten >= 0 {
