@@ -256,6 +256,16 @@ impl Bitcask {
         Durable { store: &self.store, position: position.0, on_disk: false }
     }
 
+    /// True if [`Bitcask::durable`] would complete at once, with nothing to do.
+    pub fn is_durable(&self, position: Position) -> bool {
+        self.store.log.is_durable(position.0)
+    }
+
+    /// Where the log ends now.
+    pub fn position(&self) -> Position {
+        Position(self.store.log.position())
+    }
+
     /// Blocks until [`Bitcask::durable`] would complete.
     ///
     /// # Errors

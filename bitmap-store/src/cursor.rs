@@ -15,7 +15,7 @@
 //! keys. Should it be full, SCAN returns more keys at a time, as COUNT is only a hint.
 
 use crate::layout;
-use bitcask_core::{Batch, Bitcask, Position, UnixMillis};
+use bitcask_core::{Batch, Bitcask, UnixMillis};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -31,8 +31,6 @@ const PREFIX_LEN: usize = 1 << 10;
 pub(crate) struct Dictionary {
     prefixes: Vec<Vec<u8>>,
     indexes: HashMap<Vec<u8>, u16>,
-    /// The log's end after the newest prefix.
-    written: Position,
 }
 
 impl Dictionary {
@@ -75,12 +73,6 @@ impl Dictionary {
         })
     }
 
-    /// What must be durable before a cursor is given out: it may come back after a crash, and must still
-    /// mean the same then.
-    pub(crate) fn written(&self) -> Position {
-        self.written
-    }
-
     /// As [`Dictionary::cursor`], adding a prefix if there is room. `None` if there is not, or it cannot
     /// be written: then the walk must go on.
     pub(crate) fn make(&mut self, log: &Bitcask, place: &[u8], now: UnixMillis) -> Option<u64> {
@@ -94,7 +86,7 @@ impl Dictionary {
         }
         let mut batch = Batch::new(now);
         batch.put(&layout::cursor(index), prefix, None);
-        self.written = log.write(&mut batch).ok()?.position();
+        log.write(&mut batch).ok()?;
         self.indexes.insert(prefix.to_vec(), index);
         self.prefixes.push(prefix.to_vec());
         self.cursor(place)

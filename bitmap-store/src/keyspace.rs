@@ -64,6 +64,7 @@ pub struct Keyspace {
 /// What transactions and watches refer to.
 pub(crate) struct Shared {
     pub(crate) stripes: Vec<Mutex<Stripe>>,
+    lookups: Vec<Arc<Lookups>>,
     pub(crate) backing: Backing,
     pub(crate) counts: [Counts; DATABASES as usize],
     pub(crate) expired: AtomicU64,
@@ -90,8 +91,6 @@ pub struct Stats {
     pub cache_bytes: usize,
     /// Values cached: keys and pages.
     pub cache_entries: usize,
-    /// Of these, keys.
-    pub cached_keys: usize,
     /// Look-ups that found their value cached.
     pub cache_hits: u64,
     /// Look-ups that had to ask the log.
@@ -151,8 +150,10 @@ impl Keyspace {
         });
         let cursors = Mutex::new(Dictionary::load(&log)?);
         let backing = Backing { log, budget: Budget::new(options.cache_bytes) };
+        let stripes: Vec<Stripe> = (0..STRIPES).map(|_| Stripe::new()).collect();
         let shared = Shared {
-            stripes: (0..STRIPES).map(|_| Mutex::new(Stripe::new())).collect(),
+            lookups: stripes.iter().map(|stripe| stripe.lookups.clone()).collect(),
+            stripes: stripes.into_iter().map(Mutex::new).collect(),
             backing,
             counts,
             expired: AtomicU64::new(0),
@@ -211,6 +212,11 @@ impl Keyspace {
         Transaction::new(shared, Guards::Many(guards), now)
     }
 
+    /// True if [`Keyspace::durable`] would complete at once, with nothing to do.
+    pub fn is_durable(&self, position: Position) -> bool {
+        self.shared.backing.log.is_durable(position)
+    }
+
     /// Completes once everything before `position` is as durable as asked: see [`Bitcask::durable`].
     pub fn durable(&self, position: Position) -> Durable<'_> {
         self.shared.backing.log.durable(position)
@@ -257,24 +263,18 @@ impl Keyspace {
         self.shared.counts[usize::from(db.0)].expires.load(Ordering::Relaxed)
     }
 
-    /// Figures of the keyspace.
+    /// Figures of the keyspace. Takes no lock that a transaction holds.
     pub fn stats(&self) -> Stats {
         let (shared, log) = (&self.shared, self.shared.backing.log.stats());
-        let (mut cache_entries, mut cached_keys, mut lookups) = (0, 0, Lookups::default());
-        for stripe in &shared.stripes {
-            let stripe = lock(stripe);
-            cache_entries += stripe.cache.len();
-            lookups.hits += stripe.lookups.hits;
-            lookups.misses += stripe.lookups.misses;
-            cached_keys += stripe.cache.names().filter(|name| layout::is_key(name)).count();
-        }
+        let sum = |counter: fn(&Lookups) -> &AtomicU64| {
+            shared.lookups.iter().map(|lookups| counter(lookups).load(Ordering::Relaxed)).sum()
+        };
         Stats {
             keydir_bytes: log.keydir_bytes,
             cache_bytes: shared.backing.budget.used(),
-            cache_entries,
-            cached_keys,
-            cache_hits: lookups.hits,
-            cache_misses: lookups.misses,
+            cache_entries: shared.backing.budget.entries(),
+            cache_hits: sum(|lookups| &lookups.hits),
+            cache_misses: sum(|lookups| &lookups.misses),
             expired: shared.expired.load(Ordering::Relaxed),
             log_bytes: log.appended_bytes,
             sync_count: log.syncs,

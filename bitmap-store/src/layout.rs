@@ -67,11 +67,6 @@ pub(crate) fn key_of(name: &[u8]) -> &[u8] {
     &name[2..]
 }
 
-/// True of the name of a key's record.
-pub(crate) fn is_key(name: &[u8]) -> bool {
-    name.get(1) == Some(&KEY)
-}
-
 /// What everything in a database begins with.
 pub(crate) fn database(db: Db) -> Name {
     Name::new(&[&[db.0]])

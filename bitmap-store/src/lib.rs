@@ -23,9 +23,8 @@
 //!     transaction.set_bit(db, may, user, true)?;
 //! }
 //! transaction.set_bit(db, june, 70_000, true)?;
-//! if let Some(position) = transaction.commit()? {
-//!     keyspace.wait_durable(position)?; // on disk from here on
-//! }
+//! let position = transaction.commit()?;
+//! keyspace.wait_durable(position)?; // on disk from here on
 //!
 //! let mut transaction = keyspace.begin([(db, may)], now);
 //! assert_eq!(transaction.count_bits(db, may, 0..1 << 32)?, 3);

@@ -4,11 +4,11 @@ use crate::cache::{Budget, Cache};
 use crate::layout::{self, Span};
 use crate::value::{Cached, KeyEntry, Page, PageRef, damaged};
 use crate::{Db, Error};
-use bitcask_core::{Batch, Bitcask, UnixMillis};
+use bitcask_core::{Batch, Bitcask, Position, UnixMillis};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Number of stripes: so many that two clients seldom meet in one by chance.
 pub(crate) const STRIPES: usize = 256;
@@ -17,21 +17,25 @@ pub(crate) struct Stripe {
     pub(crate) cache: Cache<Cached>,
     /// By the name of the key's record.
     pub(crate) watchers: HashMap<Box<[u8]>, Vec<Weak<AtomicBool>>>,
-    pub(crate) lookups: Lookups,
+    pub(crate) lookups: Arc<Lookups>,
+    /// Where the log ended after the newest change: what a reader saw may go with it in a crash until
+    /// that is durable.
+    pub(crate) newest: Position,
     /// For whoever commits while it holds the stripe: spares the allocation.
     pub(crate) batch: Batch,
 }
 
-/// How often a value was cached.
-#[derive(Clone, Copy, Debug, Default)]
+/// How often a value was cached. Anybody may read it; only who holds the stripe counts.
+#[derive(Debug, Default)]
 pub(crate) struct Lookups {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
 }
 
 impl Lookups {
-    fn count(&mut self, missed: bool) {
-        *if missed { &mut self.misses } else { &mut self.hits } += 1;
+    fn count(&self, missed: bool) {
+        let counter = if missed { &self.misses } else { &self.hits };
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 }
 
@@ -51,7 +55,8 @@ impl Stripe {
         Stripe {
             cache: Cache::new(),
             watchers: HashMap::new(),
-            lookups: Lookups::default(),
+            lookups: Arc::default(),
+            newest: Position::default(),
             batch: Batch::new(UnixMillis(0)),
         }
     }

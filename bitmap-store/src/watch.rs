@@ -31,7 +31,13 @@ impl Keyspace {
         now: UnixMillis,
     ) -> Result<Watch, Error> {
         let name: Box<[u8]> = layout::key(db, key).as_ref().into();
+        // What has expired goes first: that it is cleared away later is no change.
         let mut transaction = self.begin([(db, key)], now);
+        if !transaction.exists(db, key)? {
+            transaction.delete(db, key)?;
+            transaction.commit()?;
+            transaction = self.begin([(db, key)], now);
+        }
         let expires_at = transaction.expiry(db, key)?.flatten();
         let watchers = transaction.watchers(&name).entry(name.clone()).or_default();
         watchers.push(Arc::downgrade(&flag));

@@ -73,6 +73,47 @@ fn a_watch_notices_changes_deletion_expiry_and_flushing_of_its_key_alone() {
 }
 
 #[test]
+fn what_is_told_is_durable_be_it_read_or_found_done_already() {
+    let dir = SimDir::new(1);
+    let keyspace = open(&dir);
+    let mark = || {
+        let mut tx = keyspace.begin([(DB, &b"k"[..])], NOW);
+        let before = tx.set_bit(DB, b"k", 7, true).unwrap();
+        (before, tx.commit().unwrap())
+    };
+    let (before, first) = mark();
+    assert!(!before && !keyspace.is_durable(first));
+    // Someone else finds the bit set: acknowledging that is a promise, too.
+    let (before, second) = mark();
+    assert!(before && !keyspace.is_durable(second));
+    let mut tx = keyspace.begin([(DB, &b"k"[..])], NOW);
+    assert!(tx.get_bit(DB, b"k", 7).unwrap());
+    assert!(!keyspace.is_durable(tx.commit().unwrap()));
+    keyspace.wait_durable(second).unwrap();
+    let found = open(&dir.crash());
+    let mut tx = found.begin([(DB, &b"k"[..])], NOW);
+    assert!(tx.get_bit(DB, b"k", 7).unwrap());
+    assert!(found.is_durable(tx.commit().unwrap()));
+}
+
+#[test]
+fn a_key_that_had_expired_when_it_was_watched_does_not_change_by_being_cleared_away() {
+    let keyspace = open(&SimDir::new(1));
+    let mut tx = keyspace.begin([(DB, &b"k"[..])], NOW);
+    tx.set(DB, b"k", b"v", Some(NOW)).unwrap();
+    tx.commit().unwrap();
+    let later = bitmap_store::UnixMillis(NOW.0 + 1);
+    let flag = Arc::new(AtomicBool::new(false));
+    let watch = keyspace.watch(DB, b"k", flag, later).unwrap();
+    keyspace.expire_due(later, 10).unwrap();
+    assert!(!watch.is_dirty(later));
+    let mut tx = keyspace.begin([(DB, &b"k"[..])], later);
+    tx.append(DB, b"k", b"").unwrap();
+    tx.commit().unwrap();
+    assert!(watch.is_dirty(later), "an empty string was made");
+}
+
+#[test]
 fn the_cache_stays_within_its_budget_while_bitmaps_larger_than_it_are_worked_on() {
     let budget = 200_000;
     let options = bitmap_store::Options {

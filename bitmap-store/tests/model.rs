@@ -2,7 +2,7 @@
 
 use crate::{NOW, open, options};
 use bitmap_store::storage::sim::SimDir;
-use bitmap_store::{BitOp, Db, Error, Keyspace, Transaction, UnixMillis};
+use bitmap_store::{BitOp, Db, Error, Glob, Keyspace, Transaction, UnixMillis};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -340,10 +340,30 @@ proptest! {
                     for op in &ops {
                         apply(&mut tx, &mut after, op).unwrap();
                     }
-                    if commit {
-                        if let Some(position) = tx.commit().unwrap() {
-                            keyspace.wait_durable(position).unwrap();
+                    // The keys are its own view, too.
+                    for db in 0..2 {
+                        let live = |(_, (_, at)): &(_, &(_, Option<u64>))| at.is_none_or(|at| at > model.now);
+                        let keys = after.strings.iter().filter(|((d, _), _)| *d == db).filter(live);
+                        let keys: Vec<Vec<u8>> = keys.map(|((_, key), _)| name(*key)).collect();
+                        prop_assert_eq!(&tx.keys(Db(db), &Glob::new(b"*")), &keys);
+                        let (mut scanned, mut cursor) = (Vec::new(), 0);
+                        loop {
+                            let (next, found) = tx.scan(Db(db), cursor, 1, None, None);
+                            scanned.extend(found);
+                            cursor = next;
+                            if cursor == 0 {
+                                break;
+                            }
                         }
+                        scanned.sort();
+                        prop_assert_eq!(&scanned, &keys);
+                        prop_assert!(tx.db_size(Db(db)) >= keys.len() as u64);
+                        let random = tx.random_key(Db(db), &mut |n| n / 2);
+                        prop_assert!(random.map_or(keys.is_empty(), |key| keys.contains(&key)));
+                    }
+                    if commit {
+                        let position = tx.commit().unwrap();
+                        keyspace.wait_durable(position).unwrap();
                         model = after;
                     } else {
                         drop(tx);

@@ -12,7 +12,7 @@ const DB: Db = Db(0);
 fn put(keyspace: &Keyspace, key: &[u8]) {
     let mut tx = keyspace.begin([(DB, key)], NOW);
     tx.set(DB, key, b"v", None).unwrap();
-    let position = tx.commit().unwrap().unwrap();
+    let position = tx.commit().unwrap();
     keyspace.wait_durable(position).unwrap();
 }
 

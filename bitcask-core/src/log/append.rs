@@ -288,10 +288,15 @@ impl Log {
 
     /// Hands everything before `position` to the system.
     pub(super) fn flush_to(&self, position: u64) -> Result<(), Error> {
-        if self.flushed.load(Ordering::Acquire) < position {
+        if !self.is_flushed(position) {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Whether the system has everything before `position`.
+    pub(super) fn is_flushed(&self, position: u64) -> bool {
+        self.flushed.load(Ordering::Acquire) >= position
     }
 
     /// The record at `offset` of `segment`; `guess` is its probable length.

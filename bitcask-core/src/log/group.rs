@@ -15,13 +15,13 @@ use std::task::{Context, Poll, Waker};
 #[derive(Debug, Default)]
 pub(super) struct Group {
     state: Mutex<State>,
+    /// The log's length that is on disk.
+    durable: AtomicU64,
     syncs: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The log's length that is on disk.
-    durable: u64,
     /// A segment, and how much of it is on disk.
     synced: (u32, u64),
     /// Someone is syncing just now.
@@ -47,7 +47,7 @@ impl Group {
     pub(super) fn advance(&self, position: u64, synced: (u32, u64)) {
         let waiting = {
             let mut state = lock(&self.state);
-            state.durable = state.durable.max(position);
+            self.durable.fetch_max(position, Ordering::Release);
             state.synced = state.synced.max(synced);
             std::mem::take(&mut state.waiting)
         };
@@ -75,7 +75,7 @@ impl Log {
         loop {
             {
                 let mut state = lock(&self.group.state);
-                if state.durable >= position {
+                if self.durable_position() >= position {
                     return Poll::Ready(Ok(()));
                 }
                 self.check_poison()?;
@@ -114,7 +114,15 @@ impl Log {
 
     /// The log's length that is on disk.
     pub(crate) fn durable_position(&self) -> u64 {
-        lock(&self.group.state).durable
+        self.group.durable.load(Ordering::Acquire)
+    }
+
+    /// Whether [`Log::poll_durable`] would have nothing to wait for, or to do.
+    pub(crate) fn is_durable(&self, position: u64) -> bool {
+        match self.durability() {
+            Durability::Always => self.durable_position() >= position,
+            Durability::EverySecond | Durability::No => self.is_flushed(position),
+        }
     }
 
     /// Number of syncs since open.

@@ -10,12 +10,28 @@ const ENTRY_BYTES: usize = 168;
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     used: AtomicUsize,
+    entries: AtomicUsize,
     limit: AtomicUsize,
 }
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Self {
-        Budget { used: AtomicUsize::new(0), limit: AtomicUsize::new(limit) }
+        Budget { limit: AtomicUsize::new(limit), ..Budget::default() }
+    }
+
+    fn add(&self, weight: usize) {
+        self.used.fetch_add(weight, Ordering::Relaxed);
+        self.entries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn subtract(&self, weight: usize) {
+        self.used.fetch_sub(weight, Ordering::Relaxed);
+        self.entries.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Number of values cached.
+    pub(crate) fn entries(&self) -> usize {
+        self.entries.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_limit(&self, bytes: usize) {
@@ -67,7 +83,7 @@ impl<V> Cache<V> {
         let entry = self.entries.try_get_or_insert_mut_ref(name, || {
             let (value, weight) = load()?;
             let weight = weight + name.len() + ENTRY_BYTES;
-            budget.used.fetch_add(weight, Ordering::Relaxed);
+            budget.add(weight);
             loaded = true;
             Ok(Weighted { value, weight })
         })?;
@@ -108,15 +124,15 @@ impl<V> Cache<V> {
     /// Inserts or replaces `name`; `weight` is the value's own memory in bytes.
     pub(crate) fn insert(&mut self, budget: &Budget, name: &[u8], value: V, weight: usize) {
         let weight = weight + name.len() + ENTRY_BYTES;
-        budget.used.fetch_add(weight, Ordering::Relaxed);
+        budget.add(weight);
         if let Some(old) = self.entries.put(name.to_vec(), Weighted { value, weight }) {
-            budget.used.fetch_sub(old.weight, Ordering::Relaxed);
+            budget.subtract(old.weight);
         }
     }
 
     pub(crate) fn remove(&mut self, budget: &Budget, name: &[u8]) -> Option<V> {
         let entry = self.entries.pop(name)?;
-        budget.used.fetch_sub(entry.weight, Ordering::Relaxed);
+        budget.subtract(entry.weight);
         Some(entry.value)
     }
 
@@ -124,7 +140,7 @@ impl<V> Cache<V> {
     pub(crate) fn evict(&mut self, budget: &Budget) -> bool {
         match self.entries.pop_lru() {
             Some((_, entry)) => {
-                budget.used.fetch_sub(entry.weight, Ordering::Relaxed);
+                budget.subtract(entry.weight);
                 true
             }
             None => false,
@@ -156,6 +172,6 @@ mod tests {
         assert!(cache.evict(&budget));
         assert!(!cache.contains(b"a"), "the least recently used goes first");
         assert_eq!(cache.remove(&budget, b"b"), Some(2));
-        assert_eq!((budget.used(), cache.evict(&budget)), (0, false));
+        assert_eq!((budget.used(), budget.entries(), cache.evict(&budget)), (0, 0, false));
     }
 }

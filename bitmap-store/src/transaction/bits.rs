@@ -72,6 +72,7 @@ impl Transaction<'_> {
                     .get(id as usize / 8)
                     .is_some_and(|byte| byte & 0x80 >> (id % 8) != 0);
                 if set == bit && byte_len <= text.bytes.len() as u64 {
+                    text.raw = true;
                     return Ok(set);
                 }
                 let expires_at = entry.expires_at;

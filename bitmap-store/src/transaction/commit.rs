@@ -22,14 +22,19 @@ struct Logged {
 const BATCH_BYTES: usize = 16 << 10;
 
 impl Transaction<'_> {
-    /// Makes everything done so far visible to others, as one batch of the log. `None` if nothing was
-    /// changed. To acknowledge it, wait until the position is durable: [`crate::Keyspace::durable`].
+    /// Makes everything done so far visible to others, as one batch of the log.
+    ///
+    /// To acknowledge it, wait until the returned position is durable: [`crate::Keyspace::durable`]. That
+    /// goes for what was only read, too, and for a change that was none since others had made it
+    /// already: the position covers what was seen.
     ///
     /// # Errors
     /// [`Error::Storage`] if the log refuses the batch; then nothing has happened.
-    pub fn commit(mut self) -> Result<Option<Position>, Error> {
+    pub fn commit(mut self) -> Result<Position, Error> {
+        let seen = self.guards.iter().map(|stripe| stripe.newest).max().unwrap_or_default();
+        let seen = seen.max(self.seen);
         if !self.is_dirty() {
-            return Ok(None);
+            return Ok(seen);
         }
         let mut batch = self.guards.iter().next().map_or_else(
             || Batch::new(self.now),
@@ -42,7 +47,7 @@ impl Transaction<'_> {
         {
             stripe.batch = batch;
         }
-        position
+        Ok(position?.map_or(seen, |position| position.max(seen)))
     }
 
     fn log(&mut self, batch: &mut Batch) -> Result<Option<Position>, Error> {
@@ -71,6 +76,11 @@ impl Transaction<'_> {
         let shared = self.shared;
         let budget = &shared.backing.budget;
         let pending = std::mem::take(&mut self.pending);
+        if let Some(committed) = committed {
+            let everywhere = !pending.flushed.is_empty();
+            let touched = |index| everywhere || pending.touched.iter().any(|(i, _)| *i == index);
+            self.guards.note(committed.position(), touched);
+        }
         for db in &pending.flushed {
             let counts = &shared.counts[usize::from(db.0)];
             counts.keys.store(0, Ordering::Relaxed);

@@ -35,10 +35,9 @@ impl Transaction<'_> {
     pub fn encoding(&mut self, db: Db, key: &[u8]) -> Result<Option<Encoding>, Error> {
         let at = self.at(db, key)?;
         Ok(self.read(&at)?.map(|entry| match &entry.value {
+            Value::String(text) if text.raw => Encoding::Raw,
             Value::String(text) if super::number::integer(&text.bytes).is_some() => Encoding::Int,
-            Value::String(text) if !text.raw && text.bytes.len() <= EMBEDDED_BYTES => {
-                Encoding::Embstr
-            }
+            Value::String(text) if text.bytes.len() <= EMBEDDED_BYTES => Encoding::Embstr,
             Value::String(_) | Value::Absent => Encoding::Raw,
             Value::Bitmap(_) | Value::Paged(_) => Encoding::Bitmap,
         }))

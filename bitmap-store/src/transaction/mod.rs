@@ -9,6 +9,7 @@ mod bits;
 mod commit;
 mod keys;
 mod number;
+mod search;
 mod strings;
 
 use crate::keyspace::Shared;
@@ -16,7 +17,7 @@ use crate::layout::{self, Name, Span};
 use crate::stripe::Stripe;
 use crate::value::{Cached, Change, KeyEntry, Page, Value};
 use crate::{Db, Error, MAX_KEY_BYTES};
-use bitcask_core::UnixMillis;
+use bitcask_core::{Position, UnixMillis};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -32,6 +33,8 @@ pub struct Transaction<'a> {
     guards: Guards<'a>,
     now: UnixMillis,
     pending: Pending,
+    /// What it saw is durable once the log is durable up to here.
+    seen: Position,
 }
 
 /// What has been done and is not in the log yet.
@@ -62,6 +65,20 @@ impl Guards<'_> {
             },
         };
         found.expect("a transaction touches only the keys that it was begun with")
+    }
+
+    /// Notes where the log ends after a change of the stripes that were `touched`.
+    fn note(&mut self, position: Position, touched: impl Fn(usize) -> bool) {
+        match self {
+            Guards::One(_, stripe) => stripe.newest = position,
+            Guards::Many(stripes) => {
+                for (index, stripe) in stripes {
+                    if touched(*index) {
+                        stripe.newest = position;
+                    }
+                }
+            }
+        }
     }
 
     fn iter(&mut self) -> impl Iterator<Item = &mut Stripe> {
@@ -109,7 +126,7 @@ struct At {
 
 impl<'a> Transaction<'a> {
     pub(crate) fn new(shared: &'a Shared, guards: Guards<'a>, now: UnixMillis) -> Self {
-        Transaction { shared, guards, now, pending: Pending::default() }
+        Transaction { shared, guards, now, pending: Pending::default(), seen: Position::default() }
     }
 
     /// The time that it was begun at: what decides about expiries.

@@ -154,6 +154,33 @@ impl Big {
     }
 }
 
+/// `digits[.digits][mark power]`: all digits as one number, how many come after the point, the power.
+fn digits(text: &[u8], radix: u32, mark: u8) -> Option<(Big, i32, i32)> {
+    let (number, power) = match text.iter().position(|byte| byte.eq_ignore_ascii_case(&mark)) {
+        None => (text, 0),
+        Some(at) => (&text[..at], std::str::from_utf8(&text[at + 1..]).ok()?.parse().ok()?),
+    };
+    let (mut big, mut places, mut point, mut any) = (Big::from(0), 0, false, false);
+    if number.len() > MAX_DIGITS {
+        return None;
+    }
+    for byte in number {
+        match char::from(*byte).to_digit(radix) {
+            Some(digit) => {
+                big.multiply(radix, digit);
+                places += i32::from(point);
+                any = true;
+            }
+            None if *byte == b'.' && !point => point = true,
+            None => return None,
+        }
+    }
+    any.then_some((big, places, power))
+}
+
+/// Redis reads numbers from a buffer of this size.
+const MAX_DIGITS: usize = 5 * 1024 - 1;
+
 /// Greatest power of ten and of two that is worked with; beyond, Redis' numbers end, too.
 const MAX_EXPONENT: i32 = 4932;
 
@@ -179,36 +206,30 @@ impl LongDouble {
         Self::round(negative, &kept, exponent + cut as i32, false)
     }
 
-    /// The number that `text` is, as `strtold` reads decimals. `None` if it is none, or not finite.
+    const INFINITY: LongDouble =
+        LongDouble { negative: false, mantissa: 1 << 63, exponent: 2 * 16_384 };
+
+    /// The number that `text` is, as `strtold` reads it: decimal, hexadecimal with a power of two, or
+    /// infinity by name. `None` if it is none, or too large to be one.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let (negative, digits) = match text {
             [b'-', rest @ ..] => (true, rest),
             [b'+', rest @ ..] => (false, rest),
             rest => (false, rest),
         };
-        let (number, power) = match digits.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-            None => (digits, 0),
-            Some(at) => {
-                let power = std::str::from_utf8(&digits[at + 1..]).ok()?;
-                (&digits[..at], power.parse::<i32>().ok()?)
-            }
+        if [&b"inf"[..], b"infinity"].iter().any(|name| digits.eq_ignore_ascii_case(name)) {
+            return Some(LongDouble { negative, ..Self::INFINITY });
+        }
+        let number = match digits {
+            [b'0', b'x' | b'X', digits @ ..] => Self::parse_hexadecimal(negative, digits)?,
+            _ => Self::parse_decimal(negative, digits)?,
         };
-        let mut big = Big::from(0);
-        let (mut ten, mut point, mut any) = (power, false, false);
-        for byte in number {
-            match byte {
-                b'0'..=b'9' => {
-                    big.multiply(10, u32::from(byte - b'0'));
-                    ten = ten.checked_sub(i32::from(point))?;
-                    any = true;
-                }
-                b'.' if !point => point = true,
-                _ => return None,
-            }
-        }
-        if !any || number.len() > 5000 {
-            return None;
-        }
+        number.is_finite().then_some(number)
+    }
+
+    fn parse_decimal(negative: bool, text: &[u8]) -> Option<Self> {
+        let (big, places, power) = digits(text, 10, b'e')?;
+        let ten = power.checked_sub(places)?;
         if big.bits() == 0 {
             return Some(LongDouble { negative, mantissa: 0, exponent: 0 });
         }
@@ -216,17 +237,26 @@ impl LongDouble {
             return None;
         }
         if ten >= 0 {
+            let mut big = big;
             (0..ten).for_each(|_| big.multiply(10, 0));
             return Some(Self::round(negative, &big, 0, false));
         }
         // ÷ 10^n: enough bits that the quotient has more than 64, and the remainder breaks ties.
         let shift = (ten.unsigned_abs() * 10).div_ceil(3) + 70;
+        let mut big = big;
         big.shift_left(shift);
         let mut sticky = false;
         for _ in 0..ten.unsigned_abs() {
             sticky |= big.divide(10) != 0;
         }
         Some(Self::round(negative, &big, -(shift as i32), sticky))
+    }
+
+    fn parse_hexadecimal(negative: bool, text: &[u8]) -> Option<Self> {
+        let (big, places, power) = digits(text, 16, b'p')?;
+        let exponent = power.checked_sub(places.checked_mul(4)?)?;
+        let bounded = exponent.clamp(-4 * MAX_EXPONENT, 4 * MAX_EXPONENT);
+        Some(Self::round(negative, &big, bounded, false))
     }
 
     pub(super) fn add(self, other: LongDouble) -> Self {
@@ -297,6 +327,9 @@ impl LongDouble {
 pub(super) fn sum(value: &[u8], by: &[u8]) -> Result<Vec<u8>, Error> {
     let value = LongDouble::parse(value).ok_or(Error::NotFloat)?;
     let by = LongDouble::parse(by).ok_or(Error::NotFloat)?;
+    if !value.is_finite() || !by.is_finite() {
+        return Err(Error::NanOrInfinity);
+    }
     let sum = value.add(by);
     if sum.is_finite() { Ok(sum.format()) } else { Err(Error::NanOrInfinity) }
 }
@@ -345,8 +378,15 @@ mod tests {
             let found = sum(value.as_bytes(), by.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(found).unwrap(), wanted, "{value} + {by}");
         }
-        for bad in ["", "abc", "1e", ".", "1 ", "--1", "1e5000", "nan", "inf"] {
-            assert!(sum(bad.as_bytes(), b"1").is_err(), "{bad:?}");
+        for (value, by, wanted) in [("0x1F", "0x.8p1", "32"), ("0", "-0x10", "-16")] {
+            assert_eq!(sum(value.as_bytes(), by.as_bytes()).unwrap(), wanted.as_bytes());
+        }
+        for bad in ["", "abc", "1e", ".", "1 ", "--1", "1e5000", "nan", "0x", "1x", "i", "-infi"] {
+            assert!(matches!(sum(bad.as_bytes(), b"1"), Err(Error::NotFloat)), "{bad:?}");
+        }
+        for endless in ["inf", "-inf", "Infinity", "+INF"] {
+            assert!(matches!(sum(endless.as_bytes(), b"1"), Err(Error::NanOrInfinity)));
+            assert!(matches!(sum(b"-inf", endless.as_bytes()), Err(Error::NanOrInfinity)));
         }
     }
 }

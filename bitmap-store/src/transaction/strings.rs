@@ -68,15 +68,20 @@ impl Transaction<'_> {
         let at = self.at(db, key)?;
         let len = self.strlen(db, key)? + tail.len() as u64;
         check_len(len)?;
-        if tail.is_empty() && self.read(&at)?.is_some() {
+        let old = self.read(&at)?.map(|entry| matches!(entry.value, Value::String(_)));
+        if tail.is_empty() && old == Some(false) {
+            // It stays the bitmap that it is; but whoever watches it is told, as by Redis.
+            self.touch(&at)?;
             return Ok(len);
         }
         let text = self.text(&at)?;
         text.append(tail);
-        // What APPEND makes is a plain string; only what it lengthens becomes a raw one.
-        text.raw = text.bytes.len() > tail.len();
+        // What APPEND makes is a plain string; what it finds becomes a raw one.
+        text.raw = old.is_some();
         let entry = self.touch(&at)?;
-        entry.change = entry.change.max(Change::Delta);
+        if !tail.is_empty() || old.is_none() {
+            entry.change = entry.change.max(Change::Delta);
+        }
         Ok(len)
     }
 

@@ -61,12 +61,6 @@ impl<'a> Args<'a> {
         parse_float(self.next()?).ok_or(CommandError::NOT_FLOAT)
     }
 
-    /// The next argument, which must be a number, as it was written: who adds it knows more digits.
-    pub(crate) fn float_text(&mut self) -> Result<&'a [u8], CommandError> {
-        let text = self.next()?;
-        parse_float(text).map(|_| text).ok_or(CommandError::NOT_FLOAT)
-    }
-
     /// The next argument as the offset of a bit, below 2^32.
     pub(crate) fn bit_offset(&mut self) -> Result<u64, CommandError> {
         parse_int(self.next()?)

@@ -29,7 +29,9 @@ pub(crate) struct Executor {
 #[derive(Default)]
 pub(crate) struct Outcome {
     /// The log must be durable up to here before the reply is sent.
-    pub position: Option<Position>,
+    pub position: Position,
+    /// The reply says that something was written: should it not become durable, that would be a lie.
+    pub wrote: bool,
     /// The body of a bulk reply whose header ends the output buffer; `\r\n` follows it.
     pub large: Option<Bytes>,
 }
@@ -75,8 +77,16 @@ impl Executor {
                 if let Some(command) = rejected.by {
                     self.server.stats.rejected(command.id);
                 }
-                self.session.queue.abort();
-                self.answer(Err(rejected.error), out)
+                let exec = rejected.by.is_some_and(|command| command.spec.name == "exec");
+                let error = if exec {
+                    self.session.queue.close();
+                    self.session.unwatch();
+                    rejected.error.aborted()
+                } else {
+                    self.session.queue.abort();
+                    rejected.error
+                };
+                self.answer(Err(error), out)
             }
         };
         if self.session.reply_mode.end_command() {
@@ -120,7 +130,10 @@ impl Executor {
         let nanos = self.clock.lap_nanos();
         self.tally.count(&self.server.stats, command.id, nanos);
         match ran {
-            Ok((reply, position)) => Outcome { position, ..self.answer(Ok(reply), out) },
+            Ok((reply, position)) => {
+                let wrote = flags.has(Flags::WRITE);
+                Outcome { position, wrote, ..self.answer(Ok(reply), out) }
+            }
             Err(error) => {
                 self.server.stats.failed(command.id);
                 self.answer(Err(error), out)
@@ -133,7 +146,7 @@ impl Executor {
         &mut self,
         command: &'static Command,
         request: resp::Args<'_>,
-    ) -> Result<(Reply, Option<Position>), CommandError> {
+    ) -> Result<(Reply, Position), CommandError> {
         let (db, now) = (self.session.db, self.clock.now());
         let server = &*self.server;
         let (session, random) = (&mut self.session, &mut self.random);
@@ -171,13 +184,14 @@ impl Executor {
         self.session.last_command = exec.id;
         let start = out.len();
         let ran = self.run_queue(exec, &mut queue, out);
+        let wrote = queue.writes();
         queue.close();
         self.session.queue = queue;
         self.session.unwatch();
         let nanos = self.clock.lap_nanos();
         self.tally.count(&self.server.stats, exec.id, nanos);
         match ran {
-            Ok(position) => Outcome { position, large: None },
+            Ok(position) => Outcome { position, wrote, large: None },
             Err(error) => {
                 out.truncate(start);
                 self.server.stats.failed(exec.id);
@@ -191,7 +205,7 @@ impl Executor {
         exec: &'static Command,
         queue: &mut Queue,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Position>, CommandError> {
+    ) -> Result<Position, CommandError> {
         if queue.is_aborted() {
             return Err(CommandError::text(
                 "EXECABORT Transaction discarded because of previous errors.",
@@ -209,26 +223,11 @@ impl Executor {
             let tx = begin_all(server, queue, &watched, db, now);
             if watched.iter().any(|watched| watched.registration.is_dirty(now)) {
                 Reply::NullArray.encode(session.protocol, out);
-                return Ok(None);
+                return Ok(Position::default());
             }
             write_header(b'*', queue.len(), out);
-            let mut position = None;
-            let mut wide = false;
             let mut cx = Context { tx, db, now, session, server, random };
             for i in 0..queue.len() {
-                // A command that reads the whole keyspace sees what was committed, and must not wait
-                // for locks that this transaction holds: the batch is split around it.
-                if wide != queue.command(i).spec.flags.has(Flags::KEYSPACE_WIDE) {
-                    wide = !wide;
-                    let Context { tx, session, random, .. } = cx;
-                    position = position.max(tx.commit()?);
-                    let tx = if wide {
-                        server.keyspace.begin([], now)
-                    } else {
-                        begin_all(server, queue, &[], db, now)
-                    };
-                    cx = Context { tx, db, now, session, server, random };
-                }
                 let (command, request) = queue.get(i);
                 cx.db = cx.session.db;
                 match (command.spec.handler)(&mut cx, Args::after(request, command.words)) {
@@ -241,7 +240,7 @@ impl Executor {
                 }
                 tally.count(&server.stats, command.id, clock.lap_nanos());
             }
-            Ok(position.max(cx.tx.commit()?))
+            Ok(cx.tx.commit()?)
         })
     }
 
@@ -250,7 +249,7 @@ impl Executor {
         match reply {
             Ok(Reply::Bulk(body)) if body.len() >= LARGE_BULK_BYTES => {
                 write_header(b'$', body.len(), out);
-                Outcome { position: None, large: Some(body) }
+                Outcome { large: Some(body), ..Outcome::default() }
             }
             Ok(reply) => {
                 reply.encode(self.session.protocol, out);

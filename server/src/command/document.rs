@@ -68,7 +68,9 @@ impl Category {
             Category::Write => spec.flags.has(Flags::WRITE),
             Category::String => spec.group == Group::String,
             Category::Bitmap => spec.group == Group::Bitmap,
-            Category::Admin => spec.flags.has(Flags::ADMIN),
+            Category::Admin => {
+                spec.flags.has(Flags::ADMIN) || spec.flags.has(Flags::ADMIN_CATEGORY)
+            }
             Category::Fast => spec.flags.has(Flags::FAST),
             Category::Slow => !spec.flags.has(Flags::FAST),
             Category::Dangerous => spec.flags.has(Flags::DANGEROUS) || spec.flags.has(Flags::ADMIN),

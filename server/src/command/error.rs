@@ -49,6 +49,12 @@ impl CommandError {
         CommandError(format!("ERR unknown subcommand '{shown}'. Try {container} HELP.").into())
     }
 
+    /// What `EXEC` is answered if it is called with what it does not take: the transaction is over.
+    pub(crate) fn aborted(self) -> Self {
+        let why = self.0.strip_prefix("ERR ").unwrap_or(&self.0);
+        CommandError(format!("EXECABORT Transaction discarded because of: {why}").into())
+    }
+
     /// What a write is answered when it could not be made durable.
     pub(crate) fn not_durable(cause: impl std::fmt::Display) -> Self {
         CommandError(
@@ -66,9 +72,10 @@ impl CommandError {
     }
 }
 
-/// At most `max` bytes of what a client sent, fit for an error reply.
+/// At most `max` bytes of what a client sent, up to the first zero byte, fit for an error reply.
 pub(crate) fn excerpt(bytes: &[u8], max: usize) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(max)]).into_owned()
+    let end = bytes.iter().take(max).position(|byte| *byte == 0);
+    String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len().min(max))]).into_owned()
 }
 
 impl From<Error> for CommandError {

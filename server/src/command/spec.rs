@@ -112,6 +112,8 @@ impl Flags {
     pub(crate) const KEYSPACE_WIDE: Flags = Flags(1 << 27);
     /// Ours: its keys are not locked for it, since it locks them itself (WATCH).
     pub(crate) const UNLOCKED: Flags = Flags(1 << 30);
+    /// Ours: belongs to Redis' ACL category of administration, though it may be called by anybody.
+    pub(crate) const ADMIN_CATEGORY: Flags = Flags(1 << 31);
     /// Ours: belongs to Redis' ACL category of dangerous commands.
     pub(crate) const DANGEROUS: Flags = Flags(1 << 28);
     /// Ours: belongs to Redis' ACL category of commands about keys of any type.

@@ -90,10 +90,6 @@ impl Queue {
         self.requests.len() + self.keys.len() + entry * self.len() + 8 * self.key_ends.len()
     }
 
-    pub(crate) fn command(&self, index: usize) -> &'static Command {
-        self.commands[index].0
-    }
-
     /// The command at `index` and its request.
     pub(crate) fn get(&mut self, index: usize) -> (&'static Command, Args<'_>) {
         let (command, end) = self.commands[index];
@@ -105,6 +101,10 @@ impl Queue {
     }
 
     /// Whether the transaction needs all keys: a command does, or their database is not known yet.
+    pub(crate) fn writes(&self) -> bool {
+        self.commands.iter().any(|(command, _)| command.spec.flags.has(Flags::WRITE))
+    }
+
     pub(crate) fn needs_everything(&self) -> bool {
         self.commands.iter().any(|(command, _)| {
             command.spec.flags.has(Flags::EXCLUSIVE)

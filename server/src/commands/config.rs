@@ -50,16 +50,25 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     ),
 ];
 
-/// `CONFIG GET pattern …`: names and values, each parameter once.
+/// `CONFIG GET pattern …`: names and values, each parameter once. A name that was given whole comes back as
+/// it was spelled.
 fn get(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
-    let patterns: Vec<Glob> =
-        args.rest().map(|pattern| Glob::new(&pattern.to_ascii_lowercase())).collect();
-    let text = |text: String| Reply::bulk(Bytes::from(text));
-    let found = PARAMETERS
-        .iter()
-        .filter(|parameter| patterns.iter().any(|glob| glob.matches(parameter.name.as_bytes())))
-        .map(|parameter| (text(parameter.name.to_owned()), text((parameter.get)(cx.server))));
-    Ok(Reply::Map(found.collect()))
+    let mut found: Vec<(&Parameter, Bytes)> = Vec::new();
+    for pattern in args.rest() {
+        let glob = Glob::new(&pattern.to_ascii_lowercase());
+        for parameter in PARAMETERS {
+            let known = found.iter().any(|(other, _)| other.name == parameter.name);
+            if !known && glob.matches(parameter.name.as_bytes()) {
+                let whole = pattern.eq_ignore_ascii_case(parameter.name.as_bytes());
+                let name = if whole { pattern } else { parameter.name.as_bytes() };
+                found.push((parameter, Bytes::copy_from_slice(name)));
+            }
+        }
+    }
+    let entry = |(parameter, name): (&Parameter, Bytes)| {
+        (Reply::bulk(name), Reply::bulk(Bytes::from((parameter.get)(cx.server))))
+    };
+    Ok(Reply::Map(found.into_iter().map(entry).collect()))
 }
 
 /// `CONFIG SET parameter value …`: if one cannot be set, none is.

@@ -79,7 +79,7 @@ fn command_info(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandEr
     if args.is_empty() {
         return all(cx, args);
     }
-    let entry = |name| table().find_full(name).map_or(Reply::NullArray, info);
+    let entry = |name| table().find_full(name).map_or(Reply::Null, info);
     Ok(Reply::Array(args.rest().map(entry).collect()))
 }
 

@@ -128,7 +128,7 @@ fn kind(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
 /// `KEYS pattern`
 fn keys(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let glob = Glob::new(args.next()?);
-    Ok(names(cx.server.keyspace.keys(cx.db, &glob, cx.now)?))
+    Ok(names(cx.tx.keys(cx.db, &glob)))
 }
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
@@ -155,8 +155,7 @@ fn scan(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
         }
     }
     let kind = kind_name.map(parse_kind);
-    let (next, mut found) =
-        cx.server.keyspace.scan(cx.db, cursor, count, glob.as_ref(), kind.flatten(), cx.now)?;
+    let (next, mut found) = cx.tx.scan(cx.db, cursor, count, glob.as_ref(), kind.flatten());
     // No key is of a type that does not exist; the scan goes its way all the same, as in Redis 7.0.
     if matches!(kind, Some(None)) {
         found.clear();
@@ -167,7 +166,7 @@ fn scan(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
 /// `RANDOMKEY`
 fn random_key(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     let random = &mut *cx.random;
-    let chosen = cx.server.keyspace.random_key(cx.db, &mut |bound| random.below(bound), cx.now)?;
+    let chosen = cx.tx.random_key(cx.db, &mut |bound| random.below(bound));
     Ok(chosen.map_or(Reply::Null, Reply::bulk))
 }
 

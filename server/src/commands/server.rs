@@ -64,7 +64,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec::new(
         "lastsave",
         1,
-        ANY.or(Flags::FAST).or(Flags::ADMIN).or(Flags::DANGEROUS),
+        ANY.or(Flags::FAST).or(Flags::ADMIN_CATEGORY).or(Flags::DANGEROUS),
         Keys::none(),
         last_save,
     )
@@ -318,7 +318,7 @@ fn info_text(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError
 
 /// `DBSIZE`
 fn db_size(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(Reply::Int(cx.server.keyspace.db_size(cx.db) as i64))
+    Ok(Reply::Int(cx.tx.db_size(cx.db) as i64))
 }
 
 /// `FLUSHDB [ASYNC|SYNC]`

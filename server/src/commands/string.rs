@@ -384,6 +384,6 @@ fn decr_by(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
 
 /// `INCRBYFLOAT key increment`: replies with the new value as text.
 fn incr_by_float(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    let (key, by) = (args.key()?, args.float_text()?);
+    let (key, by) = (args.key()?, args.next()?);
     Ok(Reply::Bulk(cx.tx.incr_by_float(cx.db, key, by)?))
 }

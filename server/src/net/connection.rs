@@ -42,11 +42,14 @@ pub(super) struct Connection<S> {
     unsynced: Unsynced,
 }
 
-/// Replies in the output that may not be sent before the log is durable.
+/// What the replies in the output are waiting for.
 #[derive(Default)]
 struct Unsynced {
+    /// None of them may be sent before the log is durable up to here: a client does not see what a crash
+    /// could take back.
     position: Option<Position>,
-    replies: Vec<Range<usize>>,
+    /// Those that say that something was written.
+    writes: Vec<Range<usize>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -142,8 +145,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let (request, raw) = (self.decoder.args(input), &input[..taken]);
             let outcome = self.executor.execute(request, raw, &mut self.output);
             self.consumed += taken;
-            if let Some(position) = outcome.position {
-                self.unsynced.add(position, start..self.output.len());
+            if !self.server.keyspace.is_durable(outcome.position) {
+                self.unsynced.add(outcome.position, start..self.output.len(), outcome.wrote);
             }
             if let Some(body) = outcome.large {
                 self.write_large(body).await?;
@@ -192,10 +195,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Writes what is pending, then a body whose header ends it, without copying the body.
     async fn write_large(&mut self, body: Bytes) -> io::Result<()> {
+        let end = self.output.len();
+        let is_write = self.unsynced.writes.last().is_some_and(|reply| reply.end == end);
         let durable = self.wait_durable().await;
         self.flush().await?;
-        // The header has become an error if the reply depended on a sync that failed.
-        if durable {
+        // The header of a write's reply has become an error if the sync failed.
+        if durable || !is_write {
             self.write(&body).await?;
             self.output.extend_from_slice(b"\r\n");
         }
@@ -216,7 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Waits for the sync that covers all replies of writes; if it fails, they become errors, and the
+    /// Waits for the sync that covers all replies; if it fails, those of writes become errors, and the
     /// answer is false.
     async fn wait_durable(&mut self) -> bool {
         let Some(position) = self.unsynced.position.take() else {
@@ -230,7 +235,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let reply = Reply::Error(error.0);
             self.unsynced.replace(&reply, self.executor.session.protocol, &mut self.output);
         }
-        self.unsynced.replies.clear();
+        self.unsynced.writes.clear();
         durable.is_ok()
     }
 }
@@ -258,16 +263,18 @@ async fn gather_more_into_this_sync() {
 }
 
 impl Unsynced {
-    fn add(&mut self, position: Position, reply: Range<usize>) {
+    fn add(&mut self, position: Position, reply: Range<usize>, wrote: bool) {
         self.position = self.position.max(Some(position));
-        self.replies.push(reply);
+        if wrote {
+            self.writes.push(reply);
+        }
     }
 
-    /// Puts `error` in the place of every reply that depended on the sync.
+    /// Puts `error` in the place of every reply to a write.
     fn replace(&self, error: &Reply, protocol: resp::Protocol, output: &mut Vec<u8>) {
         let old = std::mem::take(output);
         let mut end = 0;
-        for reply in &self.replies {
+        for reply in &self.writes {
             output.extend_from_slice(&old[end..reply.start]);
             // A reply that was not wanted (`CLIENT REPLY OFF`) is not wanted as an error either.
             if !reply.is_empty() {
@@ -286,7 +293,7 @@ mod tests {
     #[test]
     fn a_failed_sync_turns_the_replies_of_writes_into_errors_and_no_others() {
         let mut output = b"+PONG\r\n:1\r\n:2\r\n$1\r\na\r\n:3\r\n".to_vec();
-        let unsynced = Unsynced { position: None, replies: vec![7..11, 11..15, 22..22, 22..26] };
+        let unsynced = Unsynced { position: None, writes: vec![7..11, 11..15, 22..22, 22..26] };
         let error = Reply::Error("MISCONF no".into());
         unsynced.replace(&error, resp::Protocol::Resp2, &mut output);
         let expected = b"+PONG\r\n-MISCONF no\r\n-MISCONF no\r\n$1\r\na\r\n-MISCONF no\r\n";
