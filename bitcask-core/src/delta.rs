@@ -26,6 +26,10 @@ pub trait Fold: Send + Sync {
 pub struct Chain {
     base: Location,
     deltas: Vec<Link>,
+    /// How many of the newest links are of level 0.
+    fresh: usize,
+    /// Bytes of the deltas' records.
+    delta_bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +45,15 @@ impl Chain {
 
     /// The chain of a value just put: its base alone.
     pub fn base(location: Location) -> Self {
-        Chain { base: location, deltas: Vec::new() }
+        Chain { base: location, deltas: Vec::new(), fresh: 0, delta_bytes: 0 }
     }
 
     /// The chain that the log holds: its base, and its deltas with the level of each.
     pub(crate) fn from_links(base: Location, deltas: impl Iterator<Item = (Location, u8)>) -> Self {
-        let deltas = deltas.map(|(location, level)| Link { location, level }).collect();
-        Chain { base, deltas }
+        let deltas: Vec<Link> = deltas.map(|(location, level)| Link { location, level }).collect();
+        let fresh = deltas.iter().rev().take_while(|link| link.level == 0).count();
+        let delta_bytes = bytes(&deltas);
+        Chain { base, deltas, fresh, delta_bytes }
     }
 
     /// Number of records, the base included.
@@ -71,12 +77,19 @@ impl Chain {
     /// Notes that a delta was appended at `location`, having absorbed [`Chain::absorbs`] links.
     pub fn push(&mut self, location: Location) {
         let (absorbed, level) = self.next();
-        self.deltas.truncate(self.deltas.len() - absorbed);
+        let kept = self.deltas.len() - absorbed;
+        self.delta_bytes -= bytes(&self.deltas[kept..]);
+        self.delta_bytes += u64::from(location.len);
+        self.deltas.truncate(kept);
         self.deltas.push(Link { location, level });
+        self.fresh = if level == 0 { self.fresh + 1 } else { 0 };
     }
 
     /// (links absorbed by the next delta, its level).
     fn next(&self) -> (usize, u8) {
+        if self.fresh < Self::FAN - 1 {
+            return (0, 0);
+        }
         let (mut absorbed, mut level) = (0, 0);
         loop {
             let rest = &self.deltas[..self.deltas.len() - absorbed];
@@ -91,7 +104,7 @@ impl Chain {
 
     /// Bytes of the live records, headers included.
     pub fn bytes(&self) -> u64 {
-        bytes(self.base, &self.deltas)
+        u64::from(self.base.len) + self.delta_bytes
     }
 
     /// Bytes of the deltas that will be left of those there are once the next delta has absorbed what it
@@ -108,14 +121,13 @@ impl Chain {
             previous: kept.last().map_or(self.base, |link| link.location),
             level,
             kept: 1 + kept.len(),
-            kept_bytes: bytes(self.base, kept),
+            kept_bytes: self.bytes() - bytes(&self.deltas[kept.len()..]),
         }
     }
 }
 
-fn bytes(base: Location, deltas: &[Link]) -> u64 {
-    let each = deltas.iter().map(|link| u64::from(link.location.len));
-    u64::from(base.len) + each.sum::<u64>()
+fn bytes(deltas: &[Link]) -> u64 {
+    deltas.iter().map(|link| u64::from(link.location.len)).sum()
 }
 
 /// See [`Chain::next_link`].

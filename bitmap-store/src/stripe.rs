@@ -1,7 +1,7 @@
 //! A share of the keys: their cached values, and who watches them, behind one lock.
 
 use crate::cache::{Budget, Cache};
-use crate::layout::{self, Span};
+use crate::layout;
 use crate::value::{Cached, KeyEntry, Page, PageRef, damaged};
 use crate::{Db, Error};
 use bitcask_core::{Batch, Bitcask, Position, UnixMillis};
@@ -84,19 +84,12 @@ impl Stripe {
         }
     }
 
-    /// The page `span` of a collection.
-    pub(crate) fn page(
-        &mut self,
-        backing: &Backing,
-        db: Db,
-        id: u64,
-        span: Span,
-    ) -> Result<&mut Page, Error> {
-        let name = layout::page(db, id, span);
-        let (cached, loaded) = self.cache.get_or_load(&backing.budget, &name, || {
-            let entry = backing.log.entry(&name)?;
-            let entry = entry.ok_or_else(|| damaged(&name, "a page of a bitmap is missing"))?;
-            let page = Page::load(&entry).map_err(|reason| damaged(&name, reason))?;
+    /// The page whose record is `name`.
+    pub(crate) fn page(&mut self, backing: &Backing, name: &[u8]) -> Result<&mut Page, Error> {
+        let (cached, loaded) = self.cache.get_or_load(&backing.budget, name, || {
+            let entry = backing.log.entry(name)?;
+            let entry = entry.ok_or_else(|| damaged(name, "a page of a bitmap is missing"))?;
+            let page = Page::load(&entry).map_err(|reason| damaged(name, reason))?;
             let weight = page.memory_bytes();
             Ok::<_, Error>((Cached::Page(page), weight))
         })?;

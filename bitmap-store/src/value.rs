@@ -1,7 +1,7 @@
 //! Values in memory: what the cache holds, and what of them the log holds already.
 
 use crate::Error;
-use crate::bitmap::assignment::Assignment;
+use crate::bitmap::assignment::{Assignment, Change as BitChange};
 use crate::bitmap::{Ids, bytes};
 use crate::layout::{self, Span};
 use crate::record::{self, Base, Delta};
@@ -104,13 +104,13 @@ pub(crate) struct Page {
     pub(crate) dirty: bool,
 }
 
-/// The ids touched since the base was written, so that later deltas can carry earlier ones' changes.
+/// The bits changed since the base was written, so that later deltas can carry earlier ones' changes.
 #[derive(Default)]
 pub(crate) struct Touched {
-    ids: Vec<u32>,
-    /// Where in `ids` each delta of the chain begins.
+    changes: Vec<BitChange>,
+    /// Where in `changes` each delta of the chain begins.
     marks: Vec<usize>,
-    /// How many of `ids` the log has.
+    /// How many of `changes` the log has.
     logged: usize,
 }
 
@@ -159,14 +159,14 @@ impl Written {
 }
 
 impl Touched {
-    pub(crate) fn push(&mut self, id: u32) {
-        self.ids.push(id);
+    pub(crate) fn push(&mut self, id: u32, set: bool) {
+        self.changes.push(BitChange { id, set });
     }
 
-    /// The ids that the next delta must carry, having absorbed so many links.
-    fn pending(&self, absorbs: usize) -> &[u32] {
+    /// The changes that the next delta must carry, having absorbed so many links.
+    fn pending(&self, absorbs: usize) -> &[BitChange] {
         let start = if absorbs == 0 { self.logged } else { self.marks[self.marks.len() - absorbs] };
-        &self.ids[start..]
+        &self.changes[start..]
     }
 
     fn logged_delta(&mut self, absorbed: usize) {
@@ -174,7 +174,7 @@ impl Touched {
         let start = if absorbed == 0 { self.logged } else { self.marks[keep] };
         self.marks.truncate(keep);
         self.marks.push(start);
-        self.logged = self.ids.len();
+        self.logged = self.changes.len();
     }
 
     fn logged_base(&mut self) {
@@ -182,13 +182,13 @@ impl Touched {
     }
 
     fn load(&mut self, assignment: &Assignment) {
-        self.marks.push(self.ids.len());
-        self.ids.extend(assignment.ids());
-        self.logged = self.ids.len();
+        self.marks.push(self.changes.len());
+        self.changes.extend(assignment.changes());
+        self.logged = self.changes.len();
     }
 
     fn memory_bytes(&self) -> usize {
-        self.ids.capacity() * 4 + self.marks.capacity() * 8
+        self.changes.capacity() * size_of::<BitChange>() + self.marks.capacity() * 8
     }
 }
 
@@ -253,6 +253,13 @@ impl KeyEntry {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
+    /// Whether the log has the key's own record as it is; pages are another matter.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.change == Change::None
+            && self.exists() == self.stored.exists
+            && self.expires_at == self.stored.expires_at
+    }
+
     /// Adds the record of a touched key to `batch`, unless the log has it already. Says whether the value
     /// is in the log as a base or a delta.
     pub(crate) fn log(&mut self, name: &[u8], batch: &mut Batch) -> Option<Written> {
@@ -314,7 +321,7 @@ impl Value {
                 Delta::Appended(&text.bytes[from..]).encode(out);
             }
             Value::Bitmap(bitmap) => {
-                let assignment = Assignment::of(bitmap.touched.pending(absorbs), &bitmap.ids);
+                let assignment = Assignment::of(bitmap.touched.pending(absorbs));
                 Delta::Bits { byte_len: bitmap.byte_len, assignment }.encode(out);
             }
             Value::Paged(paged) => Delta::Length(paged.byte_len).encode(out),
@@ -449,7 +456,7 @@ impl Page {
     ) -> Option<Written> {
         let links = self.links.as_ref()?;
         let absorbs = links.chain.absorbs();
-        let assignment = Assignment::of(self.touched.pending(absorbs), &self.ids);
+        let assignment = Assignment::of(self.touched.pending(absorbs));
         let assignment = assignment.counted_from(*span.ids().start());
         let mut delta = Vec::new();
         Delta::Page { count: self.ids.len(), assignment }.encode(&mut delta);
@@ -469,6 +476,13 @@ impl Page {
         self.touched.logged_base();
         let len = (batch.log_bytes() - before).saturating_sub(name.len());
         Written::Base { record, len }
+    }
+
+    /// Whether it is to be weighed anew once this is written: weighing takes time, and a few bits weigh
+    /// little.
+    pub(crate) fn weigh_after(&self, written: &Written) -> bool {
+        const SELDOM: usize = 32;
+        matches!(written, Written::Base { .. }) || self.touched.changes.len().is_multiple_of(SELDOM)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {

@@ -37,4 +37,4 @@ pub use client::{Client, encode_request};
 pub use decode::{Decoder, ProtocolError};
 pub use limits::Limits;
 pub use reply::{Protocol, Reply};
-pub use request::{Args, OwnedArgs};
+pub use request::{Args, Requests};

@@ -55,39 +55,93 @@ impl Index<usize> for Args<'_> {
     }
 }
 
-/// A copy of a request's arguments, in two allocations.
+/// Copies of requests, one after another, for later. Emptied, it keeps its memory for the next ones.
 #[derive(Clone, Debug, Default)]
-pub struct OwnedArgs {
+pub struct Requests {
     buffer: Vec<u8>,
     places: Vec<Place>,
+    /// Where in `places` each request ends.
+    ends: Vec<usize>,
 }
 
-impl OwnedArgs {
-    /// The arguments.
-    pub fn as_args(&self) -> Args<'_> {
-        Args { buffer: &self.buffer, places: &self.places }
+impl Requests {
+    /// Number of requests.
+    pub fn len(&self) -> usize {
+        self.ends.len()
     }
 
-    /// Memory that the copy takes, in bytes.
-    pub fn memory_bytes(&self) -> usize {
-        self.buffer.capacity() + self.places.capacity() * size_of::<Place>()
+    /// True without any.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
     }
-}
 
-impl From<Args<'_>> for OwnedArgs {
-    fn from(args: Args<'_>) -> Self {
-        args.iter().collect()
-    }
-}
-
-impl<'a> FromIterator<&'a [u8]> for OwnedArgs {
-    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(args: I) -> Self {
-        let mut owned = OwnedArgs::default();
-        for arg in args {
-            let start = owned.buffer.len() as u32;
-            owned.buffer.extend_from_slice(arg);
-            owned.places.push((start, owned.buffer.len() as u32));
+    /// Adds a copy of `request`; false, and nothing is added, if all together would exceed 4 GiB.
+    pub fn push(&mut self, request: Args<'_>) -> bool {
+        let total =
+            request.iter().fold(self.buffer.len(), |sum, arg| sum.saturating_add(arg.len()));
+        if u32::try_from(total).is_err() {
+            return false;
         }
-        owned
+        for arg in request.iter() {
+            let start = self.buffer.len() as u32;
+            self.buffer.extend_from_slice(arg);
+            self.places.push((start, self.buffer.len() as u32));
+        }
+        self.ends.push(self.places.len());
+        true
+    }
+
+    /// The request at `index`.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn get(&self, index: usize) -> Args<'_> {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Args { buffer: &self.buffer, places: &self.places[start..self.ends[index]] }
+    }
+
+    /// Forgets all requests.
+    pub fn clear(&mut self) {
+        self.buffer.clear();
+        self.places.clear();
+        self.ends.clear();
+    }
+
+    /// Memory that the copies take, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.buffer.capacity()
+            + self.places.capacity() * size_of::<Place>()
+            + self.ends.capacity() * size_of::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_requests_are_what_they_were() {
+        let mut requests = Requests::default();
+        let words: [&[&[u8]]; 3] = [&[b"SET", b"", b"v"], &[], &[b"PING"]];
+        for round in 0..2 {
+            for request in words {
+                let buffer = request.concat();
+                let mut end = 0;
+                let places: Vec<Place> = request
+                    .iter()
+                    .map(|word| {
+                        end += word.len() as u32;
+                        (end - word.len() as u32, end)
+                    })
+                    .collect();
+                assert!(requests.push(Args::new(&buffer, &places)));
+            }
+            assert_eq!(requests.len(), 3, "round {round}");
+            for (i, request) in words.iter().enumerate() {
+                assert_eq!(requests.get(i).iter().collect::<Vec<_>>(), *request);
+            }
+            requests.clear();
+            assert!(requests.is_empty());
+        }
     }
 }

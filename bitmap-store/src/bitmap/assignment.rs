@@ -8,6 +8,13 @@
 
 use super::{Ids, varint};
 
+/// One bit, and what it was changed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) id: u32,
+    pub(crate) set: bool,
+}
+
 /// Ids set and ids cleared, each ascending; none is in both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Assignment {
@@ -16,18 +23,29 @@ pub(crate) struct Assignment {
 }
 
 impl Assignment {
-    /// What became of the ids that were touched, in any order and repeatedly: their state in `current`.
-    pub(crate) fn of(touched: &[u32], current: &Ids) -> Self {
-        if let [id] = *touched {
-            let (set, cleared) =
-                if current.contains(id) { (vec![id], Vec::new()) } else { (Vec::new(), vec![id]) };
-            return Assignment { set, cleared };
+    /// What `changes`, in this order, come to.
+    pub(crate) fn of(changes: &[Change]) -> Self {
+        let mut assignment = Assignment::default();
+        if let [Change { id, set }] = *changes {
+            assignment.of_state(set).push(id);
+            return assignment;
         }
-        let mut touched = touched.to_vec();
-        touched.sort_unstable();
-        touched.dedup();
-        let (set, cleared) = touched.into_iter().partition(|id| current.contains(*id));
-        Assignment { set, cleared }
+        // By id, and then in their order: the last of an id is what it came to.
+        let mut order: Vec<u64> =
+            changes.iter().zip(0..).map(|(c, i)| u64::from(c.id) << 32 | i).collect();
+        order.sort_unstable();
+        for (at, key) in order.iter().enumerate() {
+            let last = order.get(at + 1).is_none_or(|next| next >> 32 != key >> 32);
+            if last {
+                let Change { id, set } = changes[*key as u32 as usize];
+                assignment.of_state(set).push(id);
+            }
+        }
+        assignment
+    }
+
+    fn of_state(&mut self, set: bool) -> &mut Vec<u32> {
+        if set { &mut self.set } else { &mut self.cleared }
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
@@ -83,7 +101,7 @@ impl Assignment {
 
     /// The one change that does what `self` and then `later` do.
     pub(crate) fn then(&self, later: &Assignment) -> Assignment {
-        let touched_later: Ids = later.ids().collect();
+        let touched_later: Ids = later.changes().map(|change| change.id).collect();
         let mut both = later.clone();
         both.set.extend(self.set.iter().filter(|id| !touched_later.contains(**id)));
         both.cleared.extend(self.cleared.iter().filter(|id| !touched_later.contains(**id)));
@@ -92,9 +110,10 @@ impl Assignment {
         both
     }
 
-    /// All ids touched, in no particular order.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
-        self.set.iter().chain(&self.cleared).copied()
+    /// The changes of its ids, in no particular order.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change> {
+        let set = self.set.iter().map(|id| Change { id: *id, set: true });
+        set.chain(self.cleared.iter().map(|id| Change { id: *id, set: false }))
     }
 }
 
@@ -130,6 +149,22 @@ mod tests {
             prop_assert_eq!(at_once, in_turn);
         }
 
+        /// What many changes come to is what they do one by one.
+        #[test]
+        fn changes_come_to_what_they_do_in_turn(changes in vec((0..40_u32, any::<bool>()), 0..60)) {
+            let changes: Vec<Change> = changes.into_iter().map(|(id, set)| Change { id, set }).collect();
+            let base: Ids = (0..20).collect();
+            let mut in_turn = base.clone();
+            for Change { id, set } in &changes {
+                if *set { in_turn.insert(*id) } else { in_turn.remove(*id) };
+            }
+            let mut at_once = base;
+            let assignment = Assignment::of(&changes);
+            assignment.apply_to(&mut at_once);
+            prop_assert_eq!(at_once, in_turn);
+            prop_assert!(assignment.set.is_sorted() && assignment.cleared.is_sorted());
+        }
+
         #[test]
         fn an_assignment_reads_back(assignment in assignment()) {
             let mut bytes = Vec::new();
@@ -146,10 +181,10 @@ mod tests {
     #[test]
     fn one_bit_takes_few_bytes() {
         let mut bytes = Vec::new();
-        Assignment::of(&[9_999_999], &Ids::from([9_999_999])).encode(&mut bytes);
+        Assignment::of(&[Change { id: 9_999_999, set: true }]).encode(&mut bytes);
         assert_eq!(bytes, [1, 0xff, 0xac, 0xe2, 0x04]);
         bytes.clear();
-        Assignment::of(&[5], &Ids::new()).encode(&mut bytes);
+        Assignment::of(&[Change { id: 5, set: false }]).encode(&mut bytes);
         assert_eq!(bytes, [0, 5]);
     }
 }

@@ -90,15 +90,17 @@ impl<V> Cache<V> {
         Ok((&mut entry.value, loaded))
     }
 
-    /// Changes the value of `name`, if it is there; `change` says how much memory it takes then.
+    /// Changes the value of `name`, if it is there; `change` says how much memory it takes then, or `None` if
+    /// that is about what it was.
     pub(crate) fn update(
         &mut self,
         budget: &Budget,
         name: &[u8],
-        change: impl FnOnce(&mut V) -> usize,
+        change: impl FnOnce(&mut V) -> Option<usize>,
     ) {
         if let Some(entry) = self.entries.get_mut(name) {
-            let weight = change(&mut entry.value) + name.len() + ENTRY_BYTES;
+            let Some(weight) = change(&mut entry.value) else { return };
+            let weight = weight + name.len() + ENTRY_BYTES;
             if weight != entry.weight {
                 budget.used.fetch_add(weight, Ordering::Relaxed);
                 budget.used.fetch_sub(entry.weight, Ordering::Relaxed);
@@ -166,7 +168,7 @@ mod tests {
         assert_eq!(budget.used(), 500 + 2 * (ENTRY_BYTES + 1));
         assert!(!budget.exceeded());
         cache.insert(&budget, b"a", 3, 10);
-        cache.update(&budget, b"b", |_| 1000);
+        cache.update(&budget, b"b", |_| Some(1000));
         assert!(budget.exceeded());
         assert_eq!(cache.get(b"b"), Some(&mut 2));
         assert!(cache.evict(&budget));

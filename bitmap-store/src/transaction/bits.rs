@@ -92,7 +92,7 @@ impl Transaction<'_> {
                     } else {
                         ids.remove(id)
                     };
-                    bitmap.touched.push(id);
+                    bitmap.touched.push(id, bit);
                 }
                 bitmap.byte_len = bitmap.byte_len.max(byte_len);
                 entry.change = entry.change.max(Change::Delta);
@@ -153,10 +153,10 @@ impl Transaction<'_> {
             ids.remove(id)
         };
         let count = ids.len();
-        page.touched.push(id);
+        page.touched.push(id, bit);
         let newly = !std::mem::replace(&mut page.dirty, true);
         // Remembered before anything can fail, so that a roll-back finds the page.
-        if let Value::Paged(paged) = &mut self.touch(at)?.value {
+        if let Value::Paged(paged) = &mut self.touch_live(at)?.value {
             paged.page(span).count = Some(count);
             if newly {
                 paged.dirty.push(span);

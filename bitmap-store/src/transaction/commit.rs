@@ -2,7 +2,7 @@
 
 use super::Transaction;
 use crate::keyspace::Shared;
-use crate::layout::{self, Span};
+use crate::layout::{self, Name, Span};
 use crate::split::split;
 use crate::stripe::Stripe;
 use crate::value::{Cached, Change, KeyEntry, Page, PageRef, Paged, Stored, Value, Written};
@@ -15,7 +15,8 @@ use std::sync::atomic::Ordering;
 #[derive(Default)]
 struct Logged {
     key: Option<Written>,
-    pages: Vec<(Span, Written)>,
+    /// By the names of their records.
+    pages: Vec<(Name, Written)>,
 }
 
 /// A batch that is kept for the next commit holds no more memory than this.
@@ -93,7 +94,6 @@ impl Transaction<'_> {
             let stripe = self.guards.stripe(*stripe);
             let db = Db(name[0]);
             let counts = &shared.counts[usize::from(db.0)];
-            let mut id = 0;
             stripe.cache.update(budget, name, |cached| {
                 let Cached::Key(entry) = cached else { unreachable!("the name is one of a key") };
                 count(&counts.keys, entry.stored.exists, entry.exists());
@@ -109,18 +109,18 @@ impl Transaction<'_> {
                 entry.change = Change::None;
                 if let Value::Paged(paged) = &mut entry.value {
                     paged.dirty.clear();
-                    id = paged.id;
                 }
-                entry.memory_bytes()
+                Some(entry.memory_bytes())
             });
-            for (span, written) in one.pages {
-                stripe.cache.update(budget, &layout::page(db, id, span), |cached| {
+            for (page_name, written) in one.pages {
+                stripe.cache.update(budget, &page_name, |cached| {
                     let Cached::Page(page) = cached else {
                         unreachable!("the name is one of a page")
                     };
+                    let weigh = page.weigh_after(&written);
                     written.note(&mut page.links, locate);
                     page.dirty = false;
-                    page.memory_bytes()
+                    weigh.then(|| page.memory_bytes())
                 });
             }
             stripe.notify(name);
@@ -138,7 +138,7 @@ fn log_key(
 ) -> Result<Logged, Error> {
     let db = Db(name[0]);
     let mut logged = Logged::default();
-    let entry = stripe.key(&shared.backing, db, name)?;
+    let mut entry = stripe.key(&shared.backing, db, name)?;
     if let Value::Bitmap(bitmap) = &mut entry.value
         && bitmap.ids.serialized_size() > shared.sizes.inline
     {
@@ -148,13 +148,18 @@ fn log_key(
         entry.value = Value::Paged(Paged::new(id, byte_len));
         entry.change = Change::Base;
         add_pages(stripe, shared, db, name, parts)?;
-        log_pages(stripe, shared, db, name, batch, &mut logged)?;
-    } else if let Value::Paged(paged) = &entry.value
+        entry = stripe.key(&shared.backing, db, name)?;
+    }
+    if let Value::Paged(paged) = &entry.value
         && !paged.dirty.is_empty()
     {
-        log_pages(stripe, shared, db, name, batch, &mut logged)?;
+        let (id, dirty, logged_already) = (paged.id, paged.dirty.clone(), entry.is_logged());
+        log_pages(stripe, shared, db, name, id, dirty, batch, &mut logged)?;
+        if logged_already {
+            return Ok(logged);
+        }
+        entry = stripe.key(&shared.backing, db, name)?;
     }
-    let entry = stripe.key(&shared.backing, db, name)?;
     if entry.exists() {
         logged.key = entry.log(name, batch);
     } else if entry.stored.exists {
@@ -216,21 +221,22 @@ pub(super) fn add_pages(
     Ok(())
 }
 
-/// Adds the records of a bitmap's dirty pages; splits those that have grown too large, and drops those
-/// that are empty.
+/// Adds the records of the `dirty` pages of bitmap `id`; splits those that have grown too large, and drops
+/// those that are empty.
+#[allow(clippy::too_many_arguments)]
 fn log_pages(
     stripe: &mut Stripe,
     shared: &Shared,
     db: Db,
     name: &[u8],
+    id: u64,
+    mut dirty: Vec<Span>,
     batch: &mut Batch,
     logged: &mut Logged,
 ) -> Result<(), Error> {
-    let Value::Paged(paged) = &key_entry(stripe, shared, db, name)?.value else { return Ok(()) };
-    let (id, mut dirty) = (paged.id, paged.dirty.clone());
     while let Some(span) = dirty.pop() {
         let page_name = layout::page(db, id, span);
-        let page = stripe.page(&shared.backing, db, id, span)?;
+        let page = stripe.page(&shared.backing, &page_name)?;
         if page.ids.is_empty() {
             if page.links.is_some() {
                 batch.delete(&page_name);
@@ -240,7 +246,7 @@ fn log_pages(
             continue;
         }
         if let Some(written) = page.log_delta(&page_name, span, batch) {
-            logged.pages.push((span, written));
+            logged.pages.push((page_name, written));
             continue;
         }
         if page.ids.serialized_size() > shared.sizes.page && span.level > 0 {
@@ -255,7 +261,8 @@ fn log_pages(
             add_pages(stripe, shared, db, name, parts)?;
             continue;
         }
-        logged.pages.push((span, page.log_base(&page_name, span, batch)));
+        let written = page.log_base(&page_name, span, batch);
+        logged.pages.push((page_name, written));
     }
     Ok(())
 }

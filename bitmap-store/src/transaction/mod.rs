@@ -179,6 +179,13 @@ impl<'a> Transaction<'a> {
         self.entry(at)
     }
 
+    /// As [`Transaction::touch`], for a key that is known to be there and not expired.
+    fn touch_live(&mut self, at: &At) -> Result<&mut KeyEntry, Error> {
+        let entry = load(&mut self.guards, &self.pending, self.shared, at)?;
+        self.pending.mark(at, entry);
+        Ok(entry)
+    }
+
     /// Gives the key a value and an expiry, whatever it had.
     fn replace(
         &mut self,
@@ -209,7 +216,8 @@ impl<'a> Transaction<'a> {
 
     /// A page of a bitmap in the key's stripe.
     fn page(&mut self, at: &At, id: u64, span: Span) -> Result<&mut Page, Error> {
-        self.guards.stripe(at.stripe).page(&self.shared.backing, at.db, id, span)
+        let name = layout::page(at.db, id, span);
+        self.guards.stripe(at.stripe).page(&self.shared.backing, &name)
     }
 
     /// Undoes everything: the log has the keys as they were.

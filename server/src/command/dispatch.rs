@@ -59,20 +59,15 @@ impl Executor {
         self.session.publish(now, query_bytes, output_bytes);
     }
 
-    /// Runs `request`, which was decoded from `raw`, and appends its reply to `out`.
-    pub(crate) fn execute(
-        &mut self,
-        request: resp::Args<'_>,
-        raw: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Outcome {
+    /// Runs `request` and appends its reply to `out`.
+    pub(crate) fn execute(&mut self, request: resp::Args<'_>, out: &mut Vec<u8>) -> Outcome {
         if request.is_empty() {
             return Outcome::default();
         }
         let start = out.len();
         self.session.reply_mode.begin_command();
         let mut outcome = match table().resolve(request) {
-            Ok(command) => self.route(command, request, raw, out),
+            Ok(command) => self.route(command, request, out),
             Err(rejected) => {
                 if let Some(command) = rejected.by {
                     self.server.stats.rejected(command.id);
@@ -100,7 +95,6 @@ impl Executor {
         &mut self,
         command: &'static Command,
         request: resp::Args<'_>,
-        raw: &[u8],
         out: &mut Vec<u8>,
     ) -> Outcome {
         if let Err(error) = check_keys(command, request) {
@@ -114,7 +108,7 @@ impl Executor {
                 return self.exec(command, out);
             }
             if !flags.has(Flags::MULTI_OK) {
-                let reply = self.enqueue(command, request, raw);
+                let reply = self.enqueue(command, request);
                 return self.answer(reply, out);
             }
         }
@@ -162,15 +156,15 @@ impl Executor {
         &mut self,
         command: &'static Command,
         request: resp::Args<'_>,
-        raw: &[u8],
     ) -> Result<Reply, CommandError> {
         let queue = &mut self.session.queue;
         let refused = if command.spec.flags.has(Flags::NO_MULTI) {
             "ERR Command not allowed inside a transaction"
-        } else if queue.bytes() > self.server.settings.query_buffer_bytes() {
+        } else if queue.bytes() > self.server.settings.query_buffer_bytes()
+            || !queue.push(command, request)
+        {
             "ERR the transaction is larger than client-query-buffer-limit"
         } else {
-            queue.push(command, request, raw);
             return Ok(Reply::QUEUED);
         };
         queue.abort();
@@ -227,8 +221,7 @@ impl Executor {
             }
             write_header(b'*', queue.len(), out);
             let mut cx = Context { tx, db, now, session, server, random };
-            for i in 0..queue.len() {
-                let (command, request) = queue.get(i);
+            for (command, request) in queue.iter() {
                 cx.db = cx.session.db;
                 match (command.spec.handler)(&mut cx, Args::after(request, command.words)) {
                     Ok(reply) => reply.encode(cx.session.protocol, out),

@@ -142,8 +142,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             };
             let start = self.output.len();
-            let (request, raw) = (self.decoder.args(input), &input[..taken]);
-            let outcome = self.executor.execute(request, raw, &mut self.output);
+            let request = self.decoder.args(input);
+            let outcome = self.executor.execute(request, &mut self.output);
             self.consumed += taken;
             if !self.server.keyspace.is_durable(outcome.position) {
                 self.unsynced.add(outcome.position, start..self.output.len(), outcome.wrote);

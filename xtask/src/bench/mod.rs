@@ -65,12 +65,12 @@ pub struct Settings {
 impl Settings {
     /// How often the two take turns.
     fn rounds(&self) -> usize {
-        if self.quick { 1 } else { 3 }
+        if self.quick { 3 } else { 9 }
     }
 
     /// How long one turn takes.
     fn turn_seconds(&self) -> f64 {
-        if self.quick { 1.0 } else { 3.0 }
+        if self.quick { 0.5 } else { 1.2 }
     }
 
     /// `full`, or a tenth of it if it is to be quick.

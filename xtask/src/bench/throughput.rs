@@ -72,7 +72,12 @@ fn compare(
     let settings = bench.settings;
     let mut rates = vec![Vec::new(); 2];
     for round in 0..settings.rounds() {
-        for (index, server) in pair.all().into_iter().enumerate() {
+        // First one, then the other: what comes and goes on the machine meets both.
+        let mut turns: Vec<_> = pair.all().into_iter().enumerate().collect();
+        if round % 2 == 1 {
+            turns.reverse();
+        }
+        for (index, server) in turns {
             // Both get the same requests.
             let mut requests = make(settings.seed + round as u64);
             load.run(server.addr, &mut requests, Until::Seconds(0.2))?;
