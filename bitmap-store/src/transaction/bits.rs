@@ -2,7 +2,7 @@
 
 use super::strings::check_len;
 use super::{At, Transaction};
-use crate::bitmap::ops;
+use crate::bitmap::{Ids, ops};
 use crate::layout::Span;
 use crate::value::{Bitmap, Change, PageRef, Value};
 use crate::{Db, Error};
@@ -17,6 +17,16 @@ enum Part {
     /// A string's bytes, or a small bitmap's ids: all of it.
     Whole,
     Pages(u64, Vec<PageRef>),
+}
+
+/// Sets or clears one id; false if it was so already.
+fn change(ids: &mut Arc<Ids>, id: u32, bit: bool) -> bool {
+    // A set that a BITOP still reads is copied only if that is needed.
+    if Arc::get_mut(ids).is_none() && ids.contains(id) == bit {
+        return false;
+    }
+    let ids = Arc::make_mut(ids);
+    if bit { ids.insert(id) } else { ids.remove(id) }
 }
 
 impl Transaction<'_> {
@@ -81,17 +91,12 @@ impl Transaction<'_> {
                 self.set_bit_at(at, id, bit)
             }
             Value::Bitmap(bitmap) => {
-                let before = bitmap.ids.contains(id);
-                if before == bit && byte_len <= bitmap.byte_len {
+                let changed = change(&mut bitmap.ids, id, bit);
+                let before = bit != changed;
+                if !changed && byte_len <= bitmap.byte_len {
                     return Ok(before);
                 }
-                if before != bit {
-                    let ids = Arc::make_mut(&mut bitmap.ids);
-                    if bit {
-                        ids.insert(id)
-                    } else {
-                        ids.remove(id)
-                    };
+                if changed {
                     bitmap.touched.push(id, bit);
                 }
                 bitmap.byte_len = bitmap.byte_len.max(byte_len);
@@ -142,17 +147,10 @@ impl Transaction<'_> {
         bit: bool,
     ) -> Result<bool, Error> {
         let page = self.page(at, collection, span)?;
-        let before = page.ids.contains(id);
-        if before == bit {
-            return Ok(before);
+        if !change(&mut page.ids, id, bit) {
+            return Ok(bit);
         }
-        let ids = Arc::make_mut(&mut page.ids);
-        if bit {
-            ids.insert(id)
-        } else {
-            ids.remove(id)
-        };
-        let count = ids.len();
+        let count = page.ids.len();
         page.touched.push(id, bit);
         let newly = !std::mem::replace(&mut page.dirty, true);
         // Remembered before anything can fail, so that a roll-back finds the page.
@@ -162,7 +160,7 @@ impl Transaction<'_> {
                 paged.dirty.push(span);
             }
         }
-        Ok(before)
+        Ok(!bit)
     }
 
     /// Number of set bits at offsets in `range`. Counts of whole pages are known without reading them, or
