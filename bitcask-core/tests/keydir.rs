@@ -80,8 +80,7 @@ fn apply(keydir: &mut KeyDir, model: &mut Model, op: Op, n: u32) {
         Op::Floor(prefix, key) => {
             let wanted = model
                 .range(..=key.clone())
-                .next_back()
-                .filter(|(k, _)| k.starts_with(&prefix))
+                .rfind(|(k, _)| k.starts_with(&prefix))
                 .map(|(k, l)| (k.clone(), *l));
             assert_eq!(keydir.floor(&prefix, &key), wanted, "floor of {key:?}");
         }

@@ -313,53 +313,68 @@ impl KeyDir {
                 self.put(above, moved);
             }
         }
+        // Nodes that lead to one leaf alone give way to it: what their prefixes add to its suffix, the last
+        // first, so that a long key is put together once.
+        let mut leaf: Option<(Location, Vec<Vec<u8>>)> = None;
+        let mut hole = Place::Root;
         while let Some(place) = path.pop() {
             let node = self.at(place);
             let head = self.nodes.head(node);
-            let tidied = match (head.count, head.own.is_none()) {
-                (0, true) => Handle::NONE,
-                (0, false) => {
-                    let (own, prefix) = (head.own, head.prefix().to_vec());
-                    let location = self.leaves.remove(own);
-                    self.leaves.insert(&prefix, location)
+            let ways = (head.count, head.own);
+            let prefix = head.prefix().to_vec();
+            match (&mut leaf, ways) {
+                (Some((_, suffix)), (1, Handle::NONE)) => {
+                    let (byte, _) = self.nodes.next_child(node, 0).expect("it has a child");
+                    suffix.push(joined(&prefix, byte));
                 }
-                (1, true) => match self.merge(node) {
-                    Some(merged) => merged,
-                    None => return,
-                },
-                _ => return,
-            };
-            if tidied.is_none()
-                && let Place::Child(above, byte) = place
-            {
-                self.nodes.remove(node);
-                let moved = self.nodes.remove_child(above, byte);
-                let above_place = path[path.len() - 1];
-                self.put(above_place, moved);
-                continue;
+                (None, (0, Handle::NONE)) => {
+                    self.nodes.remove(node);
+                    if let Place::Child(above, byte) = place {
+                        let moved = self.nodes.remove_child(above, byte);
+                        self.put(path[path.len() - 1], moved);
+                    } else {
+                        self.put(place, Handle::NONE);
+                    }
+                    continue;
+                }
+                (None, (0, own)) => leaf = Some((self.leaves.remove(own), vec![prefix])),
+                (None, (1, Handle::NONE)) => {
+                    let (byte, child) = self.nodes.next_child(node, 0).expect("it has a child");
+                    if child.is_leaf() {
+                        let suffix = self.leaves.get(child).1.to_vec();
+                        let location = self.leaves.remove(child);
+                        leaf = Some((location, vec![suffix, joined(&prefix, byte)]));
+                    } else if self.merge(&joined(&prefix, byte), child) {
+                        self.put(place, child);
+                        self.nodes.remove(node);
+                        return;
+                    } else {
+                        return;
+                    }
+                }
+                _ => break,
             }
             self.nodes.remove(node);
-            self.put(place, tidied);
+            hole = place;
+        }
+        if let Some((location, mut suffix)) = leaf {
+            suffix.reverse();
+            let leaf = self.leaves.insert(&suffix.concat(), location);
+            self.put(hole, leaf);
         }
     }
 
-    /// What may stand in place of a node with a single child and no key of its own. The child's slot is
-    /// taken over; the node itself is left for the caller to free.
-    fn merge(&mut self, node: Handle) -> Option<Handle> {
-        let (byte, child) = self.nodes.next_child(node, 0).expect("it has a child");
-        let mut prefix = self.nodes.head(node).prefix().to_vec();
-        prefix.push(byte);
-        if child.is_leaf() {
-            let (_, suffix) = self.leaves.get(child);
-            prefix.extend_from_slice(suffix);
-            let location = self.leaves.remove(child);
-            return Some(self.leaves.insert(&prefix, location));
-        }
-        prefix.extend_from_slice(self.nodes.head(child).prefix());
+    /// Puts `path` before the prefix of a node, if there is room for it.
+    fn merge(&mut self, path: &[u8], node: Handle) -> bool {
+        let prefix = [path, self.nodes.head(node).prefix()].concat();
         if prefix.len() > PREFIX_LEN {
-            return None;
+            return false;
         }
-        self.nodes.head_mut(child).set_prefix(&prefix);
-        Some(child)
+        self.nodes.head_mut(node).set_prefix(&prefix);
+        true
     }
+}
+
+fn joined(prefix: &[u8], byte: u8) -> Vec<u8> {
+    [prefix, &[byte]].concat()
 }

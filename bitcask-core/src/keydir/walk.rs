@@ -44,6 +44,10 @@ impl KeyDir {
 
     /// The greatest key that is not above `key`, among those that begin with `prefix`.
     pub fn floor(&self, prefix: &[u8], key: &[u8]) -> Option<(Vec<u8>, Location)> {
+        if key > prefix && !key.starts_with(prefix) {
+            // It is beyond all that begin so: the last of them.
+            return self.last_of(prefix);
+        }
         // The greatest subtree below the key met on the way to it: (what is under it, path to it).
         let mut below: Option<(Handle, usize, Option<u8>)> = None;
         let mut depth = 0;
@@ -82,6 +86,29 @@ impl KeyDir {
         path.extend(byte);
         let (path, location) = self.last(handle, path);
         path.starts_with(prefix).then_some((path, location))
+    }
+
+    /// The greatest key that begins with `prefix`.
+    fn last_of(&self, prefix: &[u8]) -> Option<(Vec<u8>, Location)> {
+        let mut handle = self.root;
+        let mut depth = 0;
+        loop {
+            let rest = &prefix[depth..];
+            let here = match handle.kind() {
+                Kind::None => return None,
+                Kind::Leaf(_) => self.leaves.get(handle).1,
+                _ => self.nodes.head(handle).prefix(),
+            };
+            if here.starts_with(rest) {
+                return Some(self.last(handle, prefix[..depth].to_vec()));
+            }
+            let (below, byte) = match rest.strip_prefix(here).and_then(<[u8]>::split_first) {
+                Some((byte, _)) if !handle.is_leaf() => (depth + here.len(), *byte),
+                _ => return None,
+            };
+            handle = self.nodes.child(handle, byte);
+            depth = below + 1;
+        }
     }
 
     /// The greatest key under `handle`, to which `path` leads.

@@ -80,8 +80,13 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
 
     let mut indexes = Vec::new();
     let mut ends = Vec::new();
+    let mut unsynced = 0;
     for one in &loaded {
         let (index, end) = index(&**dir, one, &mut report)?;
+        if let Some(index) = &index {
+            let covered = if one.hint.is_some() { one.covered } else { 0 };
+            unsynced = index.synced.max(covered);
+        }
         indexes.push(index);
         ends.push(end);
     }
@@ -106,12 +111,20 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
     for (one, end) in loaded.into_iter().zip(ends) {
         let Loaded { segment, newest, hint, bytes, .. } = one;
         if newest {
-            // What is cut must not come back behind records that are written next.
+            // What is cut must not come back behind records that are written next. And what is there may
+            // be in memory alone, left by a process whose sync failed: the system takes it for clean, and
+            // would not write it unless it is written anew (Rebello et al., ATC 2020).
+            let bytes = bytes.as_ref().map_or(&[][..], |bytes| (**bytes).as_ref());
+            let unsynced = bytes.get(unsynced..end as usize).map(|tail| (unsynced as u64, tail));
             segment
                 .file
                 .set_len(end)
+                .and_then(|()| match unsynced {
+                    Some((offset, tail)) => storage::write_all_at(&*segment.file, tail, offset),
+                    None => Ok(()),
+                })
                 .and_then(|()| segment.file.sync_data())
-                .map_err(|e| io_error(&**dir, &segment.name, "cut the tail of", e))?;
+                .map_err(|e| io_error(&**dir, &segment.name, "make durable", e))?;
         } else if let (None, Some(bytes)) = (hint, bytes) {
             write_hint(&**dir, &segment, (*bytes).as_ref())?;
             report.rebuilt_hints += 1;

@@ -22,6 +22,8 @@ pub(crate) struct Index<'a> {
     pub(crate) records: u64,
     /// Where the whole records end.
     pub(crate) end: usize,
+    /// Up to where a mark says that the segment was on disk; 0 without any.
+    pub(crate) synced: usize,
 }
 
 /// A record of the segment.
@@ -53,6 +55,7 @@ impl<'a> Index<'a> {
             max_sequence: 0,
             records: 0,
             end: from,
+            synced: 0,
         };
         let mut at = from;
         // (first of the batch in `found`, its sequence number) while a batch is open
@@ -73,7 +76,9 @@ impl<'a> Index<'a> {
                     break Some(Damage { offset: at, reason });
                 }
             }
-            if record.kind != Kind::Mark {
+            if let Some(synced) = record.mark() {
+                index.synced = index.synced.max(synced as usize);
+            } else {
                 let (offset, len) = (at as u32, record.len as u32);
                 batch.get_or_insert((index.found.len(), record.sequence));
                 index.found.push(Found { head: 0, offset, len, kind: record.kind });

@@ -77,8 +77,11 @@ impl Dir for DiskDir {
     fn list(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
             // A name that is not UTF-8 is none of ours.
-            names.extend(entry?.file_name().into_string());
+            if !entry.file_type()?.is_dir() {
+                names.extend(entry.file_name().into_string());
+            }
         }
         Ok(names)
     }
@@ -135,7 +138,11 @@ impl File for DiskFile {
     }
 
     fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
-        match fallocate(&self.0, FallocateFlags::empty(), offset, len) {
+        if len == 0 {
+            return Ok(());
+        }
+        let reserve = || fallocate(&self.0, FallocateFlags::empty(), offset, len);
+        match rustix::io::retry_on_intr(reserve) {
             // The file system can't: then zeros, written where the file does not reach yet, do it.
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 let zeros = vec![0; 64 << 10];

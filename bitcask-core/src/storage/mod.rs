@@ -18,7 +18,7 @@ pub mod sim;
 pub trait Dir: Send + Sync + Debug {
     /// Where the directory is, for messages.
     fn path(&self) -> &Path;
-    /// The names of all files, in no particular order.
+    /// The names of all files, in no particular order; directories are none.
     fn list(&self) -> io::Result<Vec<String>>;
     /// Creates `name` for reading and writing; an existing file is [`io::ErrorKind::AlreadyExists`].
     fn create(&self, name: &str) -> io::Result<Arc<dyn File>>;
@@ -46,8 +46,8 @@ pub trait File: Send + Sync + Debug {
     fn size(&self) -> io::Result<u64>;
     /// Cuts or extends (with zeros) to `len` bytes.
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// Reserves space for `len` bytes from `offset`, extending the file with zeros: a later write there
-    /// does not run out of space. [`io::ErrorKind::StorageFull`] if there is none.
+    /// Reserves space for `len` bytes from `offset`, extending the file with zeros if it is shorter: a later
+    /// write there does not run out of space. [`io::ErrorKind::StorageFull`] if there is none.
     fn allocate(&self, offset: u64, len: u64) -> io::Result<()>;
     /// Makes everything written so far, and the length, durable. After an error, what reached the disk
     /// is unknown, and a second call proves nothing.

@@ -6,7 +6,7 @@
 //! survive in their order, up to some point.
 
 use super::{Dir, File, Lock, Map};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,7 +40,8 @@ struct Disk {
     changes: u64,
     syncs: u64,
     stopped: bool,
-    locked: bool,
+    /// Names of files whose lock is held.
+    locked: BTreeSet<String>,
     /// By inode, also those that no name leads to any more.
     inodes: Vec<Inode>,
     names: BTreeMap<String, usize>,
@@ -53,13 +54,17 @@ struct Disk {
 struct Inode {
     contents: Vec<u8>,
     durable: Vec<u8>,
-    /// Ranges written, and lengths set, since the last sync, in order.
+    /// What was written, and lengths set, since the last sync, in order.
     dirty: Vec<Change>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Change {
-    Written { start: usize, end: usize },
+    /// With the bytes of this write, which a later one may have replaced since.
+    Written {
+        start: usize,
+        bytes: Vec<u8>,
+    },
     Length(usize),
 }
 
@@ -73,13 +78,14 @@ struct SimFile {
 #[derive(Debug)]
 struct SimLock {
     shared: Arc<Mutex<Disk>>,
+    name: String,
 }
 
 impl Lock for SimLock {}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        lock(&self.shared).locked = false;
+        lock(&self.shared).locked.remove(&self.name);
     }
 }
 
@@ -101,7 +107,7 @@ impl SimDir {
             changes: 0,
             syncs: 0,
             stopped: false,
-            locked: false,
+            locked: BTreeSet::new(),
             inodes,
             durable_names: names.clone(),
             names,
@@ -134,9 +140,8 @@ impl SimDir {
         }
         let mut inodes = disk.inodes.clone();
         for inode in &mut inodes {
-            inode.contents = disk.survivors(inode);
-            inode.durable = inode.contents.clone();
-            inode.dirty.clear();
+            disk.lose(inode);
+            inode.contents.clone_from(&inode.durable);
         }
         SimDir::with(disk.next(), inodes, names)
     }
@@ -176,6 +181,9 @@ impl SimDir {
         let inode = disk.inodes.len() - 1;
         disk.names.insert(name.to_owned(), inode);
         disk.durable_names.insert(name.to_owned(), inode);
+        for change in &mut disk.name_changes {
+            change.retain(|(changed, _)| changed != name);
+        }
     }
 
     /// Flips bit `bit` of the byte at `offset` of a file, durably.
@@ -262,18 +270,19 @@ impl Disk {
         self.name_changes.push(change);
     }
 
-    /// What a crash leaves of a file.
-    fn survivors(&mut self, inode: &Inode) -> Vec<u8> {
-        let mut found = inode.durable.clone();
+    /// Leaves of what is not durable what a crash leaves of it.
+    fn lose(&mut self, inode: &mut Inode) {
+        let found = &mut inode.durable;
         let sector = if self.below(2) == 0 { 512 } else { 4096 };
         // One crash in a few loses or keeps all: the cases that happen most.
         let mood = self.below(4);
-        for change in &inode.dirty {
+        for change in inode.dirty.drain(..) {
             let keep_all = mood == 0 || (mood != 1 && self.below(2) == 0);
-            match *change {
+            match change {
                 Change::Length(len) if keep_all => found.resize(len, 0),
                 Change::Length(_) => {}
-                Change::Written { start, end } => {
+                Change::Written { start, bytes } => {
+                    let end = start + bytes.len();
                     let mut at = start;
                     while at < end {
                         let next = ((at / sector + 1) * sector).min(end);
@@ -281,16 +290,33 @@ impl Disk {
                             if found.len() < next {
                                 found.resize(next, 0);
                             }
-                            // A write that was cut off since has nothing left to leave.
-                            let kept = inode.contents.get(at..next).unwrap_or_default();
-                            found[at..at + kept.len()].copy_from_slice(kept);
+                            found[at..next].copy_from_slice(&bytes[at - start..next - start]);
                         }
                         at = next;
                     }
                 }
             }
         }
-        found
+    }
+
+    /// Makes a file durable, or what a failed sync leaves of it.
+    fn sync(&mut self, inode: usize, failed: bool) {
+        let mut file = std::mem::take(&mut self.inodes[inode]);
+        if failed {
+            self.lose(&mut file);
+        }
+        // What a failed sync lost is not written by a later one: the system takes it for clean.
+        for change in file.dirty.drain(..) {
+            match change {
+                Change::Length(len) => file.durable.resize(len, 0),
+                Change::Written { start, bytes } => {
+                    let end = start + bytes.len();
+                    file.durable.resize(file.durable.len().max(end), 0);
+                    file.durable[start..end].copy_from_slice(&bytes);
+                }
+            }
+        }
+        self.inodes[inode] = file;
     }
 }
 
@@ -349,13 +375,25 @@ impl Dir for SimDir {
         Ok(())
     }
 
-    fn try_lock(&self, _name: &str) -> io::Result<Option<Box<dyn Lock>>> {
+    fn try_lock(&self, name: &str) -> io::Result<Option<Box<dyn Lock>>> {
         let mut disk = lock(&self.shared);
         disk.call()?;
-        if std::mem::replace(&mut disk.locked, true) {
+        if !disk.locked.insert(name.to_owned()) {
             return Ok(None);
         }
-        Ok(Some(Box::new(SimLock { shared: self.shared.clone() })))
+        Ok(Some(Box::new(SimLock { shared: self.shared.clone(), name: name.to_owned() })))
+    }
+}
+
+impl SimFile {
+    /// Counts a call that changes the file, if this handle may.
+    fn change(&self) -> io::Result<MutexGuard<'_, Disk>> {
+        let mut disk = lock(&self.shared);
+        if !self.writable {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        disk.change()?;
+        Ok(disk)
     }
 }
 
@@ -371,11 +409,7 @@ impl File for SimFile {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        let mut disk = lock(&self.shared);
-        if !self.writable {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        disk.change()?;
+        let mut disk = self.change()?;
         let taken = disk.taken(buf.len());
         let start = offset as usize;
         let end = start + taken;
@@ -386,7 +420,7 @@ impl File for SimFile {
             inode.contents.resize(end, 0);
         }
         inode.contents[start..end].copy_from_slice(&buf[..taken]);
-        inode.dirty.push(Change::Written { start, end });
+        inode.dirty.push(Change::Written { start, bytes: buf[..taken].to_vec() });
         Ok(taken)
     }
 
@@ -397,8 +431,9 @@ impl File for SimFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut disk = lock(&self.shared);
-        disk.change()?;
+        let mut disk = self.change()?;
+        let old = disk.inodes[self.inode].contents.len();
+        disk.check_capacity((len as usize).saturating_sub(old))?;
         let inode = &mut disk.inodes[self.inode];
         inode.contents.resize(len as usize, 0);
         inode.dirty.push(Change::Length(len as usize));
@@ -406,8 +441,7 @@ impl File for SimFile {
     }
 
     fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
-        let mut disk = lock(&self.shared);
-        disk.change()?;
+        let mut disk = self.change()?;
         let end = (offset + len) as usize;
         let old = disk.inodes[self.inode].contents.len();
         if end > old {
@@ -421,14 +455,14 @@ impl File for SimFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut disk = lock(&self.shared);
-        disk.change()?;
+        let called = disk.change();
+        // A machine that has stopped loses what it loses when it is looked at again.
+        if disk.stopped {
+            return called;
+        }
         disk.syncs += 1;
-        let failed = disk.faults.fail_sync_at == Some(disk.syncs);
-        let inode = disk.inodes[self.inode].clone();
-        let durable = if failed { disk.survivors(&inode) } else { inode.contents };
-        let inode = &mut disk.inodes[self.inode];
-        inode.durable = durable;
-        inode.dirty.clear();
+        let failed = called.is_err() || disk.faults.fail_sync_at == Some(disk.syncs);
+        disk.sync(self.inode, failed);
         if failed { Err(io::Error::other("simulated failure of a sync")) } else { Ok(()) }
     }
 

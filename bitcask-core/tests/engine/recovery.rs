@@ -2,7 +2,7 @@
 
 use super::model::{self, NOW};
 use super::{Random, open};
-use bitcask_core::storage::sim::SimDir;
+use bitcask_core::storage::sim::{Faults, SimDir};
 use bitcask_core::{Batch, Bitcask, Error, Options, UnixMillis};
 use std::sync::Arc;
 
@@ -208,4 +208,28 @@ fn what_is_acknowledged_after_a_kill_is_in_a_file_that_a_crash_does_not_take_awa
         let value = open(&after).unwrap().get(b"k", NOW).unwrap();
         assert_eq!(value.as_deref(), Some(&b"v"[..]), "seed {seed}");
     }
+}
+
+/// The system takes for written what a failed sync did not write. A process that finds it after that reads
+/// it all the same; it must write it anew before it promises anything.
+#[test]
+fn what_a_process_left_whose_sync_failed_is_durable_once_another_has_opened_it() {
+    let mut found = 0;
+    for seed in 0..50 {
+        let dir = SimDir::new(seed);
+        let store = open(&dir).unwrap();
+        store.put(b"k", b"before", NOW).unwrap();
+        dir.faults(Faults { fail_sync_at: Some(1), ..Faults::default() });
+        assert!(store.put(b"k", b"after", NOW).is_err());
+        drop(store);
+        let dir = dir.kill();
+        let store = open(&dir).unwrap();
+        let seen = store.get(b"k", NOW).unwrap();
+        store.put(b"other", b"v", NOW).unwrap();
+        let after = open(&dir.crash()).unwrap();
+        assert_eq!(after.get(b"k", NOW).unwrap(), seen, "seed {seed}");
+        assert!(after.contains(b"other"));
+        found += usize::from(seen.as_deref() == Some(b"after"));
+    }
+    assert!(found > 0, "some processes find what was not synced");
 }
