@@ -162,6 +162,21 @@ impl Bitcask {
         self.store.entry(key, location).map(Some)
     }
 
+    /// Where the newest record of `key` lies, expired or not. Never reads the disk.
+    pub fn location(&self, key: &[u8]) -> Option<Location> {
+        self.store.keydir().get(key)
+    }
+
+    /// The records of `key` as they were when the one at `location` was its newest. The log only grows, so
+    /// they are there whatever has become of the key since.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if there is no record of `key` at `location`, or it fails its check;
+    /// [`Error::Io`].
+    pub fn entry_at(&self, key: &[u8], location: Location) -> Result<Entry, Error> {
+        self.store.entry(key, location)
+    }
+
     /// The value of the newest record of `key`, expired or not — its base or its newest delta: one read.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub enum Error {
     },
     /// A key, value or batch is longer than the format can hold.
     TooLarge {
-        /// What is too large: `"key"`, `"value"` or `"batch"`.
+        /// What is too large: `"a key"`, `"a value"` or `"a batch"`.
         what: &'static str,
         /// Its length in bytes.
         len: u64,
@@ -56,6 +56,13 @@ pub enum Error {
     ChainMoved,
     /// The key's value is a chain of deltas, and the store was opened without a [`crate::Fold`].
     NoFold,
+}
+
+impl Error {
+    /// True for [`Error::Corrupt`]: what is in the log is damaged, and not only out of reach.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Error::Corrupt { .. })
+    }
 }
 
 impl fmt::Display for Error {

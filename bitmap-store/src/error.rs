@@ -33,6 +33,15 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// True if what is in the log is damaged, and not only out of reach.
+    pub fn is_damage(&self) -> bool {
+        let corrupt = bitcask_core::Error::is_damage;
+        matches!(self, Error::Damaged { .. })
+            || matches!(self, Error::Storage(cause) if corrupt(cause))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,33 +1,50 @@
-//! Redis' glob patterns, matched in time that is linear in the text for each star.
+//! Redis' glob patterns, matched in time that is linear in the text: a byte of it costs at most 64 steps, or
+//! one for every 64 bytes that stand between two stars.
 
 /// A compiled pattern: `*`, `?`, `[abc]`, `[^a-c]` and `\x`, byte by byte, with the meaning that Redis'
 /// `stringmatchlen` gives to malformed ones, too: a `[` that is never closed ends with the pattern, a
 /// lone `\` at the end is itself, and a range may be given backwards.
 #[derive(Clone, Debug)]
 pub struct Glob {
-    parts: Vec<Part>,
+    /// What the text begins with.
+    head: Vec<Part>,
+    /// If there is a star: what is found behind it in this order, and what the text ends with.
+    rest: Option<(Vec<Piece>, Vec<Part>)>,
     prefix: Vec<u8>,
 }
 
+/// What one byte may be.
 #[derive(Clone, Debug)]
 enum Part {
     Any,
-    Star,
     Byte(u8),
     /// A bit for each byte that matches.
     Class(Box<[u64; 4]>),
 }
 
+/// What stands between two stars.
+#[derive(Clone, Debug)]
+struct Piece {
+    parts: Vec<Part>,
+    /// If it is long: for each byte, a bit for each part that it matches.
+    masks: Vec<u64>,
+}
+
+/// A piece of so many parts is sought word by word: trying it at every place would take as many steps.
+const LONG: usize = 64;
+
 impl Glob {
     /// Compiles `pattern`; every byte string is one.
     pub fn new(pattern: &[u8]) -> Self {
-        let mut parts: Vec<Part> = Vec::new();
+        let mut pieces: Vec<Vec<Part>> = vec![Vec::new()];
         let mut rest = pattern;
         while let Some((&byte, after)) = rest.split_first() {
             rest = after;
             let part = match byte {
-                b'*' if matches!(parts.last(), Some(Part::Star)) => continue,
-                b'*' => Part::Star,
+                b'*' => {
+                    pieces.push(Vec::new());
+                    continue;
+                }
                 b'?' => Part::Any,
                 b'[' => {
                     let (class, after) = class(rest);
@@ -43,13 +60,18 @@ impl Glob {
                 },
                 other => Part::Byte(other),
             };
-            parts.push(part);
+            pieces.last_mut().expect("never empty").push(part);
         }
-        let prefix = parts
+        let tail = if pieces.len() > 1 { pieces.pop() } else { None };
+        let mut pieces = pieces.into_iter();
+        let head = pieces.next().unwrap_or_default();
+        let found = pieces.filter(|parts| !parts.is_empty()).map(Piece::new);
+        let rest = tail.map(|tail| (found.collect(), tail));
+        let prefix = head
             .iter()
             .map_while(|part| if let Part::Byte(byte) = part { Some(*byte) } else { None })
             .collect();
-        Glob { parts, prefix }
+        Glob { head, rest, prefix }
     }
 
     /// What every matching text begins with.
@@ -59,34 +81,67 @@ impl Glob {
 
     /// True if the pattern matches all of `text`.
     pub fn matches(&self, text: &[u8]) -> bool {
-        // On a mismatch only the last star takes one byte more: what an earlier star took need never be
-        // changed, since the parts between the two have matched as early as they can.
-        let (mut at, mut part) = (0, 0);
-        let mut star: Option<(usize, usize)> = None;
-        loop {
-            match self.parts.get(part) {
-                Some(Part::Star) => {
-                    part += 1;
-                    if part == self.parts.len() {
-                        return true;
-                    }
-                    star = Some((part, at));
-                }
-                Some(one) if at < text.len() && one.matches(text[at]) => {
-                    at += 1;
-                    part += 1;
-                }
-                None if at == text.len() => return true,
-                _ => {
-                    let Some((after_star, taken)) = &mut star else { return false };
-                    if *taken >= text.len() {
-                        return false;
-                    }
-                    *taken += 1;
-                    (part, at) = (*after_star, *taken);
+        let Some((pieces, tail)) = &self.rest else { return all_match(&self.head, text) };
+        let Some(end) = text.len().checked_sub(tail.len()).filter(|end| *end >= self.head.len())
+        else {
+            return false;
+        };
+        if !all_match(&self.head, &text[..self.head.len()]) || !all_match(tail, &text[end..]) {
+            return false;
+        }
+        // Each piece is taken where it ends first: that leaves most for those behind it.
+        let mut between = &text[self.head.len()..end];
+        pieces.iter().all(|piece| match piece.end_in(between) {
+            Some(end) => {
+                between = &between[end..];
+                true
+            }
+            None => false,
+        })
+    }
+}
+
+fn all_match(parts: &[Part], text: &[u8]) -> bool {
+    parts.len() == text.len() && parts.iter().zip(text).all(|(part, byte)| part.matches(*byte))
+}
+
+impl Piece {
+    fn new(parts: Vec<Part>) -> Self {
+        let words = parts.len().div_ceil(64);
+        let mut masks = Vec::new();
+        if parts.len() >= LONG {
+            masks.resize(256 * words, 0);
+            for byte in 0..=u8::MAX {
+                for (i, _) in parts.iter().enumerate().filter(|(_, part)| part.matches(byte)) {
+                    masks[usize::from(byte) * words + i / 64] |= 1 << (i % 64);
                 }
             }
         }
+        Piece { parts, masks }
+    }
+
+    /// Where its first occurrence in `text` ends.
+    fn end_in(&self, text: &[u8]) -> Option<usize> {
+        let len = self.parts.len();
+        if self.masks.is_empty() {
+            let start = text.windows(len).position(|window| all_match(&self.parts, window));
+            return start.map(|start| start + len);
+        }
+        // Bit i of the state says that the parts up to i match the bytes up to this one (Baeza-Yates and
+        // Gonnet, CACM 35(10), 1992).
+        let words = len.div_ceil(64);
+        let mut state = vec![0_u64; words];
+        let end = text.iter().position(|byte| {
+            let masks = &self.masks[usize::from(*byte) * words..][..words];
+            let mut carry = 1;
+            for (word, mask) in state.iter_mut().zip(masks) {
+                let shifted = *word << 1 | carry;
+                carry = *word >> 63;
+                *word = shifted & mask;
+            }
+            state[(len - 1) / 64] >> ((len - 1) % 64) & 1 == 1
+        });
+        end.map(|last| last + 1)
     }
 }
 
@@ -96,7 +151,6 @@ impl Part {
             Part::Any => true,
             Part::Byte(wanted) => *wanted == byte,
             Part::Class(bits) => bits[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1,
-            Part::Star => false,
         }
     }
 }
@@ -146,12 +200,21 @@ mod tests {
     use proptest::sample::select;
 
     /// Tries everything a star could take: slow, and plainly right.
-    fn naive(parts: &[Part], text: &[u8]) -> bool {
-        match (parts, text) {
+    fn naive(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern, text) {
             ([], _) => text.is_empty(),
-            ([Part::Star, rest @ ..], _) => (0..=text.len()).any(|n| naive(rest, &text[n..])),
-            ([part, rest @ ..], [byte, after @ ..]) => part.matches(*byte) && naive(rest, after),
-            _ => false,
+            ([b'*', rest @ ..], _) => (0..=text.len()).any(|n| naive(rest, &text[n..])),
+            ([b'[', rest @ ..], _) => {
+                let (class, rest) = class(rest);
+                text.split_first().is_some_and(|(byte, after)| {
+                    Part::Class(class).matches(*byte) && naive(rest, after)
+                })
+            }
+            ([b'\\', wanted, rest @ ..] | [wanted, rest @ ..], _) => {
+                let any = pattern[0] == b'?';
+                text.split_first()
+                    .is_some_and(|(byte, after)| (any || byte == wanted) && naive(rest, after))
+            }
         }
     }
 
@@ -161,8 +224,23 @@ mod tests {
             pattern in vec(select(&b"ab*?[]^-\\c"[..]), 0..10), text in vec(select(&b"abc]-\\^"[..]), 0..8)
         ) {
             let glob = Glob::new(&pattern);
-            prop_assert_eq!(glob.matches(&text), naive(&glob.parts, &text));
+            prop_assert_eq!(glob.matches(&text), naive(&pattern, &text));
             prop_assert!(!glob.matches(&text) || text.starts_with(glob.literal_prefix()));
+        }
+
+        #[test]
+        fn long_pieces_are_found_where_they_are(
+            text in vec(select(&b"ab"[..]), 64..300), from in 0..200_usize, len in 60..200_usize, flip in any::<bool>()
+        ) {
+            let from = from.min(text.len());
+            let mut piece = text[from..(from + len).min(text.len())].to_vec();
+            if let (true, Some(last)) = (flip, piece.last_mut()) {
+                *last ^= 3;
+            }
+            let wanted = piece.is_empty() || text.windows(piece.len()).any(|window| window == piece);
+            prop_assert_eq!(Glob::new(&[b"*", &piece[..], b"*"].concat()).matches(&text), wanted);
+            piece.fill(b'?');
+            prop_assert!(Glob::new(&[b"*", &piece[..], b"*"].concat()).matches(&text));
         }
     }
 
@@ -195,5 +273,7 @@ mod tests {
         let pattern = [&b"*a".repeat(500_000)[..], b"b"].concat();
         assert!(!Glob::new(&pattern).matches(&vec![b'a'; 2000]));
         assert!(!Glob::new(b"*a*a*a*a*a*a*a*a*a*a*a*a*b").matches(&vec![b'a'; 10_000]));
+        let pattern = [b"*", &[b'a'; 50_000][..], b"b*"].concat();
+        assert!(!Glob::new(&pattern).matches(&vec![b'a'; 65_536]));
     }
 }

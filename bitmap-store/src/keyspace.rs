@@ -4,7 +4,7 @@ use crate::cache::Budget;
 use crate::cursor::Dictionary;
 use crate::layout;
 use crate::record::RecordFold;
-use crate::stripe::{Backing, Lookups, STRIPES, Stripe, lock};
+use crate::stripe::{Backing, Lookups, STRIPES, Stripe, lock, try_lock};
 use crate::transaction::{Guards, Transaction};
 use crate::{DATABASES, Db, Error};
 use bitcask_core::storage::Dir;
@@ -302,9 +302,8 @@ impl Shared {
         let mut idle = 0;
         while self.backing.budget.exceeded() && idle < STRIPES {
             let next = self.victim.fetch_add(1, Ordering::Relaxed) % STRIPES;
-            let evicted = self.stripes[next]
-                .try_lock()
-                .is_ok_and(|mut stripe| stripe.cache.evict(&self.backing.budget));
+            let evicted = try_lock(&self.stripes[next])
+                .is_some_and(|mut stripe| stripe.cache.evict(&self.backing.budget));
             idle = if evicted { 0 } else { idle + 1 };
         }
     }

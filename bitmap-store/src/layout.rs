@@ -88,8 +88,7 @@ pub(crate) fn page(db: Db, id: u64, span: Span) -> Name {
 /// The containers that the page of this name holds.
 pub(crate) fn span_of(name: &[u8]) -> Option<Span> {
     let [.., a, b, level] = *name else { return None };
-    let span = Span { lower: u16::from_be_bytes([a, b]), level };
-    (level <= 16 && u32::from(span.lower) % span.len() == 0).then_some(span)
+    Span::new(u16::from_be_bytes([a, b]), level)
 }
 
 /// The entry of the expiry index for a key.
@@ -135,6 +134,12 @@ pub(crate) struct Span {
 impl Span {
     /// All ids.
     pub(crate) const ALL: Span = Span { lower: 0, level: 16 };
+
+    /// The span of `2^level` containers from `lower`, if there is one.
+    pub(crate) fn new(lower: u16, level: u8) -> Option<Span> {
+        let span = Span { lower, level };
+        (level <= 16 && u32::from(lower) % span.len() == 0).then_some(span)
+    }
 
     /// Number of containers.
     pub(crate) fn len(self) -> u32 {

@@ -38,6 +38,7 @@ mod bitmap;
 mod cache;
 mod cursor;
 mod db;
+mod derivation;
 mod error;
 mod glob;
 mod keyspace;

@@ -6,6 +6,7 @@
 //! | 2 | bytes | a string that was changed in place (Redis then calls its encoding raw) |
 //! | 3 | byte_len (4), [`encoding`] | a small bitmap |
 //! | 4 | byte_len (4), collection id (8) | a bitmap in pages |
+//! | 5 | byte_len (4), collection id (8), [`derivation`] | a bitmap in pages that are not there yet: see there |
 //! | 16 | count (varint), lower (2), [`encoding`] | a page |
 //! | 17 | count (varint), [`assignment`] | a change to a page, its ids counted from the page's first; count is the page's after it |
 //! | 18 | bytes | appended to a string |
@@ -16,15 +17,18 @@
 //!
 //! [`encoding`]: crate::bitmap::encoding
 //! [`assignment`]: crate::bitmap::assignment
+//! [`derivation`]: crate::derivation
 
 use crate::bitmap::assignment::Assignment;
 use crate::bitmap::{Ids, encoding, varint};
+use crate::derivation::Derivation;
 use bitcask_core::Fold;
 
 const STRING: u8 = 1;
 const RAW_STRING: u8 = 2;
 const BITMAP: u8 = 3;
 const PAGED: u8 = 4;
+const DERIVED: u8 = 5;
 const PAGE: u8 = 16;
 const PAGE_CHANGE: u8 = 17;
 const APPENDED: u8 = 18;
@@ -37,6 +41,7 @@ pub(crate) enum Base<'a> {
     String { bytes: &'a [u8], raw: bool },
     Bitmap { byte_len: u64, ids: Ids },
     Paged { byte_len: u64, id: u64 },
+    Derived { byte_len: u64, id: u64, derivation: Derivation },
     Page { lower: u16, ids: Ids },
 }
 
@@ -64,6 +69,13 @@ pub(crate) fn put_paged(out: &mut Vec<u8>, byte_len: u64, id: u64) {
     out.push(PAGED);
     put_byte_len(out, byte_len);
     out.extend_from_slice(&id.to_be_bytes());
+}
+
+pub(crate) fn put_derived(out: &mut Vec<u8>, byte_len: u64, id: u64, derivation: &Derivation) {
+    out.push(DERIVED);
+    put_byte_len(out, byte_len);
+    out.extend_from_slice(&id.to_be_bytes());
+    derivation.encode(out);
 }
 
 fn put_byte_len(out: &mut Vec<u8>, byte_len: u64) {
@@ -120,6 +132,12 @@ pub(crate) fn base(value: &[u8]) -> Result<Base<'_>, &'static str> {
             let byte_len = u64::from(take_u32(&mut rest)?);
             let id = rest.try_into().map_err(|_| "a collection's id is cut short")?;
             Base::Paged { byte_len, id: u64::from_be_bytes(id) }
+        }
+        DERIVED => {
+            let byte_len = u64::from(take_u32(&mut rest)?);
+            let (id, rest) = rest.split_first_chunk().ok_or("a collection's id is cut short")?;
+            let derivation = Derivation::decode(rest)?;
+            Base::Derived { byte_len, id: u64::from_be_bytes(*id), derivation }
         }
         PAGE => {
             let count = varint::take(&mut rest).ok_or("a page without its count")?;
@@ -183,6 +201,9 @@ impl Fold for RecordFold {
                 put_bitmap(&mut out, byte_len, &mut ids);
             }
             (Base::Paged { id, .. }, Delta::Length(byte_len)) => put_paged(&mut out, byte_len, id),
+            (Base::Derived { id, derivation, .. }, Delta::Length(byte_len)) => {
+                put_derived(&mut out, byte_len, id, &derivation);
+            }
             (Base::Page { lower, mut ids }, Delta::Page { assignment, .. }) => {
                 assignment.counted_from_zero(u32::from(lower) << 16)?.apply_to(&mut ids);
                 put_page(&mut out, lower, &mut ids);

@@ -58,31 +58,46 @@ impl Keyspace {
     /// Deletes up to `limit` keys that have expired by `now`; returns how many.
     ///
     /// # Errors
-    /// [`Error::Storage`] if the log refuses the deletion.
+    /// [`Error::Storage`] or [`Error::Damaged`]: of the keys that could not be deleted, the first one's. The
+    /// others are gone all the same.
     pub fn expire_due(&self, now: UnixMillis, limit: usize) -> Result<usize, Error> {
-        let mut deleted = 0;
+        let (mut deleted, mut failed) = (0, None);
         for db in (0..crate::DATABASES).map(Db) {
-            if self.expires(db) == 0 {
-                continue;
-            }
-            let mut due = Vec::new();
-            self.shared.backing.log.walk(&layout::expiries(db), b"", &mut |name| {
-                match layout::expiry_of(name) {
-                    Some((at, key)) if at <= now && deleted + due.len() < limit => {
-                        due.push(key.to_vec());
-                        ControlFlow::Continue(())
+            let mut from = Vec::new();
+            while deleted < limit && self.expires(db) > 0 {
+                let due = self.due(db, &from, now, limit - deleted);
+                let Some(last) = due.last() else { break };
+                // The next after this one: what cannot be deleted is in nobody's way.
+                from = [last, &b"\0"[..]].concat();
+                for name in &due {
+                    let Some((_, key)) = layout::expiry_of(name) else { continue };
+                    let mut transaction = self.begin([(db, key)], now);
+                    let reclaimed = transaction.reclaim(db, key).and_then(|due| {
+                        transaction.commit()?;
+                        Ok(due)
+                    });
+                    match reclaimed {
+                        Ok(due) => deleted += usize::from(due),
+                        Err(e) => failed = failed.or(Some(e)),
                     }
-                    _ => ControlFlow::Break(()),
-                }
-            });
-            for key in due {
-                let mut transaction = self.begin([(db, &key[..])], now);
-                if transaction.reclaim(db, &key)? {
-                    transaction.commit()?;
-                    deleted += 1;
                 }
             }
         }
-        Ok(deleted)
+        failed.map_or(Ok(deleted), Err)
+    }
+
+    /// Up to `count` entries of the expiry index that are due by `now`, from the first not below `from`.
+    fn due(&self, db: Db, from: &[u8], now: UnixMillis, count: usize) -> Vec<Vec<u8>> {
+        let mut due = Vec::new();
+        self.shared.backing.log.walk(&layout::expiries(db), from, &mut |name| {
+            match layout::expiry_of(name) {
+                Some((at, _)) if at <= now && due.len() < count => {
+                    due.push(name.to_vec());
+                    ControlFlow::Continue(())
+                }
+                _ => ControlFlow::Break(()),
+            }
+        });
+        due
     }
 }

@@ -1,6 +1,7 @@
 //! Cutting a set of ids into pages, and joining small ones.
 
 use crate::bitmap::Ids;
+use crate::bitmap::ops::split_off;
 use crate::layout::Span;
 
 /// Cuts the ids of `span` into parts of at most `page_bytes` as encoded, empty ones left out. A single
@@ -15,19 +16,7 @@ pub(crate) fn split(ids: Ids, span: Span, page_bytes: usize) -> Vec<(Span, Ids)>
         match span.halves().filter(|_| ids.serialized_size() > page_bytes) {
             None => parts.push((span, ids)),
             Some((low, high)) => {
-                // Often all are on one side, and nothing need be copied.
-                let middle = *high.ids().start();
-                let above = if ids.max() < Some(middle) {
-                    Ids::new()
-                } else if ids.min() >= Some(middle) {
-                    std::mem::take(&mut ids)
-                } else {
-                    let mut above = ids.clone();
-                    above.remove_range(..middle);
-                    ids.remove_range(middle..);
-                    above
-                };
-                open.push((high, above));
+                open.push((high, split_off(&mut ids, *high.ids().start())));
                 open.push((low, ids));
             }
         }

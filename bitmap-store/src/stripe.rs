@@ -1,8 +1,8 @@
 //! A share of the keys: their cached values, and who watches them, behind one lock.
 
 use crate::cache::{Budget, Cache};
-use crate::layout;
-use crate::value::{Cached, KeyEntry, Page, PageRef, damaged};
+use crate::layout::{self, Span};
+use crate::value::{Cached, Collection, KeyEntry, Page, PageRef, damaged};
 use crate::{Db, Error};
 use bitcask_core::{Batch, Bitcask, Position, UnixMillis};
 use std::collections::HashMap;
@@ -52,14 +52,21 @@ const YIELDS: usize = 100;
 
 pub(crate) fn lock(stripe: &Mutex<Stripe>) -> MutexGuard<'_, Stripe> {
     for _ in 0..YIELDS {
-        match stripe.try_lock() {
-            Ok(guard) => return guard,
-            // After a panic the transaction's drop has put everything right.
-            Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        match try_lock(stripe) {
+            Some(guard) => return guard,
+            None => std::thread::yield_now(),
         }
     }
     stripe.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The stripe, unless it is taken. After a panic the transaction's drop has put everything right.
+pub(crate) fn try_lock(stripe: &Mutex<Stripe>) -> Option<MutexGuard<'_, Stripe>> {
+    match stripe.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 impl Stripe {
@@ -80,12 +87,29 @@ impl Stripe {
         db: Db,
         name: &[u8],
     ) -> Result<&mut KeyEntry, Error> {
+        self.key_or(backing, db, name, Err)
+    }
+
+    /// As [`Stripe::key`], for whoever replaces what is there, be it damaged.
+    pub(crate) fn key_to_replace(
+        &mut self,
+        backing: &Backing,
+        db: Db,
+        name: &[u8],
+    ) -> Result<&mut KeyEntry, Error> {
+        let lost = |e: Error| if e.is_damage() { Ok(KeyEntry::unreadable()) } else { Err(e) };
+        self.key_or(backing, db, name, lost)
+    }
+
+    fn key_or(
+        &mut self,
+        backing: &Backing,
+        db: Db,
+        name: &[u8],
+        failed: impl FnOnce(Error) -> Result<KeyEntry, Error>,
+    ) -> Result<&mut KeyEntry, Error> {
         let (cached, loaded) = self.cache.get_or_load(&backing.budget, name, || {
-            let entry = match backing.log.entry(name)? {
-                None => KeyEntry::absent(),
-                Some(entry) => KeyEntry::load(&entry, |id| directory(&backing.log, db, id))
-                    .map_err(|reason| damaged(name, reason))?,
-            };
+            let entry = load(backing, db, name).or_else(failed)?;
             let weight = entry.memory_bytes();
             Ok::<_, Error>((Cached::Key(entry), weight))
         })?;
@@ -96,12 +120,24 @@ impl Stripe {
         }
     }
 
-    /// The page whose record is `name`.
-    pub(crate) fn page(&mut self, backing: &Backing, name: &[u8]) -> Result<&mut Page, Error> {
+    /// The page at `span` of a bitmap; `name` is that of its record.
+    pub(crate) fn page(
+        &mut self,
+        backing: &Backing,
+        collection: &Collection,
+        span: Span,
+        name: &[u8],
+    ) -> Result<&mut Page, Error> {
         let (cached, loaded) = self.cache.get_or_load(&backing.budget, name, || {
-            let entry = backing.log.entry(name)?;
-            let entry = entry.ok_or_else(|| damaged(name, "a page of a bitmap is missing"))?;
-            let page = Page::load(&entry).map_err(|reason| damaged(name, reason))?;
+            let page = match &collection.derivation {
+                Some(derivation) => Page::new(derivation.ids(&backing.log, span)?),
+                None => {
+                    let entry = backing.log.entry(name)?;
+                    let entry =
+                        entry.ok_or_else(|| damaged(name, "a page of a bitmap is missing"))?;
+                    Page::load(&entry).map_err(|reason| damaged(name, reason))?
+                }
+            };
             let weight = page.memory_bytes();
             Ok::<_, Error>((Cached::Page(page), weight))
         })?;
@@ -122,6 +158,15 @@ impl Stripe {
                 flag.store(true, Ordering::Release);
             }
         }
+    }
+}
+
+/// What the log has of the key whose record is `name`.
+fn load(backing: &Backing, db: Db, name: &[u8]) -> Result<KeyEntry, Error> {
+    match backing.log.entry(name)? {
+        None => Ok(KeyEntry::absent()),
+        Some(entry) => KeyEntry::load(&entry, |id| directory(&backing.log, db, id))
+            .map_err(|reason| damaged(name, reason)),
     }
 }
 

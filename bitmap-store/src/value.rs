@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::bitmap::assignment::{Assignment, Change as BitChange};
 use crate::bitmap::{Ids, bytes};
+use crate::derivation::Derivation;
 use crate::layout::{self, Span};
 use crate::record::{self, Base, Delta};
 use ::bytes::Bytes;
@@ -13,6 +14,16 @@ use std::sync::Arc;
 pub(crate) enum Cached {
     Key(KeyEntry),
     Page(Page),
+}
+
+impl Cached {
+    /// Whether it may differ from the log.
+    pub(crate) fn is_touched(&self) -> bool {
+        match self {
+            Cached::Key(entry) => entry.touched,
+            Cached::Page(page) => page.dirty,
+        }
+    }
 }
 
 /// A key, present or not.
@@ -78,12 +89,21 @@ pub(crate) struct Bitmap {
 
 /// A bitmap in pages.
 pub(crate) struct Paged {
-    pub(crate) id: u64,
+    pub(crate) collection: Collection,
     pub(crate) byte_len: u64,
     /// In order. Spans do not overlap; ids outside all of them are not set.
     pub(crate) pages: Vec<PageRef>,
     /// Pages that differ from the log.
     pub(crate) dirty: Vec<Span>,
+}
+
+/// Where the pages of a bitmap are found.
+#[derive(Clone)]
+pub(crate) struct Collection {
+    /// Their names begin with it.
+    pub(crate) id: u64,
+    /// If the log does not have them: what they are made of.
+    pub(crate) derivation: Option<Arc<Derivation>>,
 }
 
 /// An entry of a bitmap's directory.
@@ -174,6 +194,12 @@ impl Touched {
         let start = if absorbed == 0 { self.logged } else { self.marks[keep] };
         self.marks.truncate(keep);
         self.marks.push(start);
+        if absorbed > 0 {
+            // A bit that is changed to and fro has come to one thing.
+            let assignment = Assignment::of(&self.changes[start..]);
+            self.changes.truncate(start);
+            self.changes.extend(assignment.changes());
+        }
         self.logged = self.changes.len();
     }
 
@@ -194,16 +220,27 @@ impl Touched {
 
 /// Memory of a set of ids: its containers, and what the allocator adds to each.
 pub(crate) fn ids_memory(ids: &Ids) -> usize {
+    /// The crate counts an array's ids as four bytes each, and a block's as a byte each.
+    const ARRAY_SHARE: u64 = 2;
+    const BLOCK_SHARE: u64 = 8;
     let statistics = ids.statistics();
     let containers = statistics.n_containers as usize;
-    let arrays = statistics.n_bytes_array_containers + statistics.n_bytes_bitset_containers;
-    size_of::<Ids>() + containers * 64 + (arrays + statistics.n_bytes_run_containers) as usize
+    let bytes = statistics.n_bytes_array_containers / ARRAY_SHARE
+        + statistics.n_bytes_bitset_containers / BLOCK_SHARE
+        + statistics.n_bytes_run_containers;
+    size_of::<Ids>() + containers * 64 + bytes as usize
 }
 
 impl KeyEntry {
     /// The entry of a key that the log does not have.
     pub(crate) fn absent() -> Self {
         KeyEntry::default()
+    }
+
+    /// The entry of a key whose record cannot be read: something that can be replaced or deleted.
+    pub(crate) fn unreadable() -> Self {
+        let stored = Stored { exists: true, ..Stored::default() };
+        KeyEntry { stored, ..KeyEntry::default() }
     }
 
     /// The entry that a record says; `pages` lists the pages of a collection.
@@ -219,7 +256,10 @@ impl KeyEntry {
                 Value::Bitmap(Bitmap { ids: Arc::new(ids), byte_len, touched: Touched::default() })
             }
             Base::Paged { byte_len, id } => {
-                Value::Paged(Paged { id, byte_len, pages: pages(id), dirty: Vec::new() })
+                Value::Paged(Paged { pages: pages(id), ..Paged::new(id, byte_len) })
+            }
+            Base::Derived { byte_len, id, derivation } => {
+                Value::Paged(Paged::derived(id, byte_len, Arc::new(derivation)))
             }
             Base::Page { .. } => return Err("the key's record is one of a page"),
         };
@@ -294,7 +334,11 @@ impl KeyEntry {
                 Value::Absent => 0,
                 Value::String(text) => text.bytes.len() + 32 + text.marks.capacity() * 8,
                 Value::Bitmap(bitmap) => ids_memory(&bitmap.ids) + bitmap.touched.memory_bytes(),
-                Value::Paged(paged) => paged.pages.capacity() * size_of::<PageRef>(),
+                Value::Paged(paged) => {
+                    let derivation = paged.collection.derivation.as_ref();
+                    paged.pages.capacity() * size_of::<PageRef>()
+                        + derivation.map_or(0, |derivation| derivation.memory_bytes())
+                }
             }
     }
 }
@@ -307,7 +351,10 @@ impl Value {
             Value::Bitmap(bitmap) => {
                 record::put_bitmap(out, bitmap.byte_len, Arc::make_mut(&mut bitmap.ids));
             }
-            Value::Paged(paged) => record::put_paged(out, paged.byte_len, paged.id),
+            Value::Paged(Paged { collection, byte_len, .. }) => match &collection.derivation {
+                None => record::put_paged(out, *byte_len, collection.id),
+                Some(made_of) => record::put_derived(out, *byte_len, collection.id, made_of),
+            },
         }
     }
 
@@ -395,7 +442,19 @@ impl Bitmap {
 impl Paged {
     /// A bitmap without pages.
     pub(crate) fn new(id: u64, byte_len: u64) -> Self {
-        Paged { id, byte_len, pages: Vec::new(), dirty: Vec::new() }
+        let collection = Collection { id, derivation: None };
+        Paged { collection, byte_len, pages: Vec::new(), dirty: Vec::new() }
+    }
+
+    /// A bitmap whose pages are made when they are read.
+    pub(crate) fn derived(id: u64, byte_len: u64, derivation: Arc<Derivation>) -> Self {
+        let spans = derivation.spans().into_iter();
+        Paged {
+            collection: Collection { id, derivation: Some(derivation) },
+            byte_len,
+            pages: spans.map(|span| PageRef { span, count: None }).collect(),
+            dirty: Vec::new(),
+        }
     }
 
     /// Position in the directory of the page that holds `container`, or where it would be.
@@ -497,4 +556,35 @@ impl Page {
 pub(crate) fn damaged(name: &[u8], reason: &'static str) -> Error {
     let key = if name.len() > 2 { layout::key_of(name) } else { name };
     Error::Damaged { key: key.to_vec(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_weigh_what_their_containers_hold() {
+        let block: Ids = (0..60_000).filter(|id| id % 3 != 0).collect();
+        assert!((8192..8400).contains(&ids_memory(&block)), "{}", ids_memory(&block));
+        let array: Ids = (0..4000).map(|id| id * 16).collect();
+        assert!((8000..8400).contains(&ids_memory(&array)), "{}", ids_memory(&array));
+        let mut run = Ids::new();
+        run.insert_range(0..60_000);
+        run.optimize();
+        assert!(ids_memory(&run) < 200, "{}", ids_memory(&run));
+    }
+
+    #[test]
+    fn a_bit_that_is_changed_to_and_fro_does_not_pile_up() {
+        let mut chain = Chain::base(Location { segment: 1, offset: 0, len: 70_000 });
+        let mut touched = Touched::default();
+        for i in 0..10_000 {
+            touched.push(7, i % 2 == 0);
+            let absorbs = chain.absorbs();
+            assert_eq!(Assignment::of(touched.pending(absorbs)).changes().count(), 1);
+            touched.logged_delta(absorbs);
+            chain.push(Location { segment: 1, offset: i + 1, len: 60 });
+        }
+        assert!(touched.changes.len() <= chain.len(), "{}", touched.changes.len());
+    }
 }

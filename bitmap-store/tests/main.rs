@@ -1,7 +1,9 @@
 //! The keyspace through its public interface.
 
+mod bit_op;
 mod concurrency;
 mod model;
+mod robustness;
 mod scan;
 
 use bitmap_store::storage::sim::SimDir;

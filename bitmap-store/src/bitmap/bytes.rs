@@ -33,8 +33,16 @@ pub(crate) fn fill(ids: &Ids, first: u64, bytes: &mut [u8]) {
 /// The set bits of `bytes`, the first of which is bit `first_bit`, a multiple of 8. Bits beyond 2^32 − 1
 /// are not representable; callers limit the length.
 pub(crate) fn from_bytes(bytes: &[u8], first_bit: u32) -> Ids {
-    let reversed: Vec<u8> = bytes.iter().map(|byte| byte.reverse_bits()).collect();
-    Ids::from_lsb0_bytes(first_bit, &reversed)
+    /// In pieces, since the crate counts a string's bits in 32 bits, and so that the copy stays small.
+    const PIECE_BYTES: usize = 1 << 24;
+    let mut ids = Ids::new();
+    let mut reversed = Vec::with_capacity(bytes.len().min(PIECE_BYTES));
+    for (i, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
+        reversed.clear();
+        reversed.extend(piece.iter().map(|byte| byte.reverse_bits()));
+        ids |= Ids::from_lsb0_bytes(first_bit + (i * PIECE_BYTES * 8) as u32, &reversed);
+    }
+    ids
 }
 
 #[cfg(test)]
@@ -50,6 +58,14 @@ mod tests {
         assert_eq!(from_bytes(b"\x00\x80", 0), Ids::from([8]));
         assert_eq!(from_bytes(b"\x80", 65_536), Ids::from([65_536]));
         assert_eq!(to_bytes(&Ids::from([u32::MAX]), (1 << 29) - 1..1 << 29), b"\x01");
+    }
+
+    #[test]
+    fn the_longest_string_becomes_ids() {
+        let mut longest = vec![0; 1 << 29];
+        longest[0] = 0x80;
+        longest[(1 << 29) - 1] = 0x01;
+        assert_eq!(from_bytes(&longest, 0), Ids::from([0, u32::MAX]));
     }
 
     proptest! {

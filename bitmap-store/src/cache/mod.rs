@@ -149,6 +149,21 @@ impl<V> Cache<V> {
         }
     }
 
+    /// Drops the least recently used of the entries that need not be kept; false if there is none among
+    /// the oldest few.
+    pub(crate) fn evict_unless(&mut self, budget: &Budget, kept: impl Fn(&V) -> bool) -> bool {
+        const OLDEST: usize = 16;
+        for _ in 0..OLDEST.min(self.entries.len()) {
+            let Some((name, entry)) = self.entries.pop_lru() else { return false };
+            if !kept(&entry.value) {
+                budget.subtract(entry.weight);
+                return true;
+            }
+            self.entries.put(name, entry);
+        }
+        false
+    }
+
     pub(crate) fn clear(&mut self, budget: &Budget) {
         while self.evict(budget) {}
         self.entries = LruCache::unbounded();

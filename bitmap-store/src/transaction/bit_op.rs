@@ -4,16 +4,23 @@ use super::{At, Transaction};
 use crate::bitmap::Ids;
 use crate::bitmap::bytes::from_bytes;
 use crate::bitmap::ops::{BitOp, combine, slice};
-use crate::layout::Span;
+use crate::derivation::{self, Derivation, SourcePage};
+use crate::layout::{self, Span};
 use crate::split::{join, split};
-use crate::value::{Bitmap, PageRef, Value};
+use crate::value::{Bitmap, Cached, Collection, Page, PageRef, Paged, Value, damaged};
 use crate::{Db, Error};
 use std::sync::Arc;
 
 /// A source, as far as it is read before the pages are gone through.
 enum Source {
     Whole(Arc<Ids>),
-    Paged { at: At, id: u64, pages: Vec<PageRef> },
+    Paged {
+        at: At,
+        collection: Collection,
+        pages: Vec<PageRef>,
+        /// The log has it as it is.
+        logged: bool,
+    },
 }
 
 impl Transaction<'_> {
@@ -45,14 +52,23 @@ impl Transaction<'_> {
                 Value::String(text) => Source::Whole(Arc::new(from_bytes(&text.bytes, 0))),
                 Value::Bitmap(bitmap) => Source::Whole(bitmap.ids.clone()),
                 Value::Paged(paged) => {
-                    let (id, pages) = (paged.id, paged.pages.clone());
-                    Source::Paged { at, id, pages }
+                    let (collection, pages) = (paged.collection.clone(), paged.pages.clone());
+                    Source::Paged { at, collection, pages, logged: !entry.touched }
                 }
             });
         }
         if byte_len == 0 {
             self.delete_if_there(&dst)?;
             return Ok(0);
+        }
+        if let Some(derivation) = self.derive(op, &operands)? {
+            let id = self.shared.backing.log.reserve_sequence();
+            let paged = Paged::derived(id, byte_len, Arc::new(derivation));
+            if !paged.pages.is_empty() {
+                self.touch(&dst)?;
+                self.replace(&dst, Value::Paged(paged), None)?;
+                return Ok(byte_len);
+            }
         }
         let spans = if op == BitOp::Not { vec![Span::ALL] } else { spans(&operands) };
         let mut parts = Vec::with_capacity(spans.len());
@@ -78,6 +94,45 @@ impl Transaction<'_> {
         Ok(byte_len)
     }
 
+    /// What the result is made of, if that is worth it and all of it is in pages that the log has. The
+    /// result of small bitmaps is small itself; of results that have no pages of their own, the pages are
+    /// made, so that no reader has to follow one derivation after another.
+    fn derive(&mut self, op: BitOp, operands: &[Source]) -> Result<Option<Derivation>, Error> {
+        let mut sources = Vec::with_capacity(operands.len());
+        for operand in operands {
+            let (at, collection, pages) = match operand {
+                Source::Whole(ids) if ids.is_empty() => {
+                    sources.push(derivation::Source { db: Db(0), id: 0, pages: Vec::new() });
+                    continue;
+                }
+                Source::Paged { at, collection, pages, logged: true }
+                    if collection.derivation.is_none() =>
+                {
+                    (at, collection, pages)
+                }
+                Source::Whole(_) | Source::Paged { .. } => return Ok(None),
+            };
+            let stripe = self.guards.stripe(at.stripe);
+            let mut taken = Vec::with_capacity(pages.len());
+            for page in pages {
+                let name = layout::page(at.db, collection.id, page.span);
+                let (newest, ids) = match stripe.cache.peek(&name) {
+                    Some(Cached::Page(Page { ids, links: Some(links), .. })) => {
+                        (links.chain.newest(), Some(ids.clone()))
+                    }
+                    _ => {
+                        let newest = self.shared.backing.log.location(&name);
+                        let missing = || damaged(&name, "a page of a bitmap is missing");
+                        (newest.ok_or_else(missing)?, None)
+                    }
+                };
+                taken.push(SourcePage { span: page.span, newest, ids });
+            }
+            sources.push(derivation::Source { db: at.db, id: collection.id, pages: taken });
+        }
+        Ok(Derivation::new(op, sources))
+    }
+
     fn delete_if_there(&mut self, at: &At) -> Result<(), Error> {
         if self.entry(at)?.exists() {
             self.touch(at)?;
@@ -91,12 +146,12 @@ impl Transaction<'_> {
         match source {
             Source::Whole(ids) if span == Span::ALL => Ok(ids.clone()),
             Source::Whole(ids) => Ok(Arc::new(slice(ids, span.ids()))),
-            Source::Paged { at, id, pages } => {
+            Source::Paged { at, collection, pages, .. } => {
                 let mut inside = pages.iter().filter(|page| span.overlaps(page.span));
                 let Some(first) = inside.next() else { return Ok(Arc::default()) };
-                let mut ids = self.page(at, *id, first.span)?.ids.clone();
+                let mut ids = self.page(at, collection, first.span)?.ids.clone();
                 for page in inside {
-                    let more = self.page(at, *id, page.span)?.ids.clone();
+                    let more = self.page(at, collection, page.span)?.ids.clone();
                     *Arc::make_mut(&mut ids) |= &*more;
                 }
                 Ok(ids)

@@ -4,7 +4,7 @@ use super::strings::check_len;
 use super::{At, Transaction};
 use crate::bitmap::{Ids, ops};
 use crate::layout::Span;
-use crate::value::{Bitmap, Change, PageRef, Value};
+use crate::value::{Bitmap, Change, Collection, PageRef, Paged, Value};
 use crate::{Db, Error};
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const MAX_BITS: u64 = 1 << 32;
 enum Part {
     /// A string's bytes, or a small bitmap's ids: all of it.
     Whole,
-    Pages(u64, Vec<PageRef>),
+    Pages(Collection, Vec<PageRef>),
 }
 
 /// Sets or clears one id; false if it was so already.
@@ -46,11 +46,11 @@ impl Transaction<'_> {
             }
             Value::Bitmap(bitmap) => return Ok(bitmap.ids.contains(id)),
             Value::Paged(paged) => match paged.find((id >> 16) as u16) {
-                Ok(found) => (paged.id, paged.pages[found].span),
+                Ok(found) => (paged.collection.clone(), paged.pages[found].span),
                 Err(_) => return Ok(false),
             },
         };
-        Ok(self.page(&at, collection, span)?.ids.contains(id))
+        Ok(self.page(&at, &collection, span)?.ids.contains(id))
     }
 
     /// Sets the bit at `offset`, which is below 2^32, and returns what it was. The string grows to hold it,
@@ -104,10 +104,14 @@ impl Transaction<'_> {
                 self.pending.mark(at, entry);
                 Ok(before)
             }
+            Value::Paged(Paged { collection, .. }) if collection.derivation.is_some() => {
+                self.materialise(at)?;
+                self.set_bit_at(at, id, bit)
+            }
             Value::Paged(paged) => {
                 let grows = byte_len > paged.byte_len;
                 let found = paged.find(container).map(|i| paged.pages[i].span);
-                let collection = paged.id;
+                let collection = paged.collection.clone();
                 let before = match found {
                     Err(_) if bit => {
                         let span = paged.free_span(container);
@@ -124,7 +128,7 @@ impl Transaction<'_> {
                         false
                     }
                     Err(_) => false,
-                    Ok(span) => self.set_bit_of_page(at, collection, span, id, bit)?,
+                    Ok(span) => self.set_bit_of_page(at, &collection, span, id, bit)?,
                 };
                 if grows {
                     let entry = self.touch(at)?;
@@ -138,10 +142,29 @@ impl Transaction<'_> {
         }
     }
 
+    /// Gives a bitmap that was an operation on others its own pages, to be changed.
+    fn materialise(&mut self, at: &At) -> Result<(), Error> {
+        let Part::Pages(collection, mut pages) = self.part(at)? else { return Ok(()) };
+        for page in &mut pages {
+            page.count = Some(self.page(at, &collection, page.span)?.ids.len());
+        }
+        let entry = self.touch_live(at)?;
+        entry.change = Change::Base;
+        if let Value::Paged(paged) = &mut entry.value {
+            paged.collection.derivation = None;
+            paged.dirty = pages.iter().map(|page| page.span).collect();
+            paged.pages.clone_from(&pages);
+        }
+        for page in &pages {
+            self.page(at, &collection, page.span)?.dirty = true;
+        }
+        Ok(())
+    }
+
     fn set_bit_of_page(
         &mut self,
         at: &At,
-        collection: u64,
+        collection: &Collection,
         span: Span,
         id: u32,
         bit: bool,
@@ -190,24 +213,31 @@ impl Transaction<'_> {
                 continue;
             }
             if ids.start < range.start || ids.end > range.end {
-                count += ops::count(&self.page(&at, collection, page.span)?.ids, range.clone());
+                count += ops::count(&self.page(&at, &collection, page.span)?.ids, range.clone());
                 continue;
             }
             count += match page.count {
                 Some(known) => known,
-                None => self.page_count(&at, collection, page.span)?,
+                None => self.page_count(&at, &collection, page.span)?,
             };
         }
         Ok(count)
     }
 
-    /// The count of a page that is not in the directory yet, read from its newest record.
-    fn page_count(&mut self, at: &At, collection: u64, span: Span) -> Result<u64, Error> {
-        let name = crate::layout::page(at.db, collection, span);
-        let damaged = |reason| crate::value::damaged(&name, reason);
-        let newest = self.shared.backing.log.newest(&name)?;
-        let value = newest.ok_or_else(|| damaged("a page of a bitmap is missing"))?;
-        let count = crate::record::page_count(&value).map_err(damaged)?;
+    /// The count of a page that is not in the directory yet: read from its newest record, or of what the
+    /// page is made of.
+    fn page_count(&mut self, at: &At, collection: &Collection, span: Span) -> Result<u64, Error> {
+        let log = &self.shared.backing.log;
+        let count = match &collection.derivation {
+            Some(derivation) => derivation.count(log, span)?,
+            None => {
+                let name = crate::layout::page(at.db, collection.id, span);
+                let damaged = |reason| crate::value::damaged(&name, reason);
+                let newest = log.newest(&name)?;
+                let value = newest.ok_or_else(|| damaged("a page of a bitmap is missing"))?;
+                crate::record::page_count(&value).map_err(damaged)?
+            }
+        };
         if let Value::Paged(paged) = &mut self.entry(at)?.value {
             paged.page(span).count = Some(count);
         }
@@ -255,7 +285,7 @@ impl Transaction<'_> {
                 return Ok(Some(position));
             }
             let within = position.max(ids.start)..ids.end.min(range.end);
-            let page = self.page(&at, collection, page.span)?;
+            let page = self.page(&at, &collection, page.span)?;
             if let Some(found) = ops::find(&page.ids, bit, within.clone()) {
                 return Ok(Some(found));
             }
@@ -304,7 +334,7 @@ impl Transaction<'_> {
 
     fn part(&mut self, at: &At) -> Result<Part, Error> {
         Ok(match &self.entry(at)?.value {
-            Value::Paged(paged) => Part::Pages(paged.id, paged.pages.clone()),
+            Value::Paged(paged) => Part::Pages(paged.collection.clone(), paged.pages.clone()),
             _ => Part::Whole,
         })
     }

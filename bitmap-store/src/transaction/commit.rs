@@ -5,7 +5,9 @@ use crate::keyspace::Shared;
 use crate::layout::{self, Name, Span};
 use crate::split::split;
 use crate::stripe::Stripe;
-use crate::value::{Cached, Change, KeyEntry, Page, PageRef, Paged, Stored, Value, Written};
+use crate::value::{
+    Cached, Change, Collection, KeyEntry, Page, PageRef, Paged, Stored, Value, Written,
+};
 use crate::{Db, Error};
 use bitcask_core::{Batch, Committed, Position};
 use std::sync::Arc;
@@ -153,8 +155,9 @@ fn log_key(
     if let Value::Paged(paged) = &entry.value
         && !paged.dirty.is_empty()
     {
-        let (id, dirty, logged_already) = (paged.id, paged.dirty.clone(), entry.is_logged());
-        log_pages(stripe, shared, db, name, id, dirty, batch, &mut logged)?;
+        let (collection, dirty) = (paged.collection.clone(), paged.dirty.clone());
+        let logged_already = entry.is_logged();
+        log_pages(stripe, shared, db, name, &collection, dirty, batch, &mut logged)?;
         if logged_already {
             return Ok(logged);
         }
@@ -206,7 +209,7 @@ pub(super) fn add_pages(
     let Value::Paged(paged) = &mut key_entry(stripe, shared, db, name)?.value else {
         unreachable!("pages are those of a bitmap")
     };
-    let id = paged.id;
+    let id = paged.collection.id;
     for (span, ids) in &parts {
         let at = paged.pages.partition_point(|page| page.span.lower < span.lower);
         paged.pages.insert(at, PageRef { span: *span, count: Some(ids.len()) });
@@ -221,7 +224,7 @@ pub(super) fn add_pages(
     Ok(())
 }
 
-/// Adds the records of the `dirty` pages of bitmap `id`; splits those that have grown too large, and drops
+/// Adds the records of the `dirty` pages of a bitmap; splits those that have grown too large, and drops
 /// those that are empty.
 #[allow(clippy::too_many_arguments)]
 fn log_pages(
@@ -229,14 +232,14 @@ fn log_pages(
     shared: &Shared,
     db: Db,
     name: &[u8],
-    id: u64,
+    collection: &Collection,
     mut dirty: Vec<Span>,
     batch: &mut Batch,
     logged: &mut Logged,
 ) -> Result<(), Error> {
     while let Some(span) = dirty.pop() {
-        let page_name = layout::page(db, id, span);
-        let page = stripe.page(&shared.backing, &page_name)?;
+        let page_name = layout::page(db, collection.id, span);
+        let page = stripe.page(&shared.backing, collection, span, &page_name)?;
         if page.ids.is_empty() {
             if page.links.is_some() {
                 batch.delete(&page_name);

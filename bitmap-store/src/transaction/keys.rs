@@ -53,7 +53,8 @@ impl Transaction<'_> {
         let Some(entry) = self.read(&at)? else { return Ok(None) };
         let mut bytes = entry.memory_bytes() + at.name.len();
         if let Value::Paged(paged) = &entry.value {
-            let (id, spans) = (paged.id, paged.pages.iter().map(|p| p.span).collect::<Vec<_>>());
+            let (id, spans) =
+                (paged.collection.id, paged.pages.iter().map(|p| p.span).collect::<Vec<_>>());
             let cache = &mut self.guards.stripe(at.stripe).cache;
             for span in spans {
                 if let Some(Cached::Page(page)) = cache.peek(&layout::page(db, id, span)) {
@@ -70,8 +71,14 @@ impl Transaction<'_> {
     /// As [`Transaction::exists`].
     pub fn delete(&mut self, db: Db, key: &[u8]) -> Result<bool, Error> {
         let at = self.at(db, key)?;
-        if !self.entry(&at)?.exists() {
-            return Ok(false);
+        match self.entry(&at) {
+            Ok(entry) if !entry.exists() => return Ok(false),
+            Err(e) if e.is_damage() => {
+                self.replace(&at, Value::Absent, None)?;
+                return Ok(true);
+            }
+            Err(e) => return Err(e),
+            Ok(_) => {}
         }
         let there = self.touch(&at)?.exists();
         self.replace(&at, Value::Absent, None)?;
@@ -121,7 +128,7 @@ impl Transaction<'_> {
         }
         let budget = &self.shared.backing.budget;
         for page in &paged.pages {
-            let name = layout::page(from.db, paged.id, page.span);
+            let name = layout::page(from.db, paged.collection.id, page.span);
             let cached = self.guards.stripe(from.stripe).cache.remove(budget, &name);
             if let Some(Cached::Page(page)) = cached
                 && page.dirty
@@ -148,7 +155,9 @@ impl Transaction<'_> {
         let Some(entry) = self.read(&from)? else { return Ok(false) };
         let expires_at = entry.expires_at;
         let pages = match &entry.value {
-            Value::Paged(paged) => Some((paged.id, paged.byte_len, paged.pages.clone())),
+            Value::Paged(paged) => {
+                Some((paged.collection.clone(), paged.byte_len, paged.pages.clone()))
+            }
             _ => None,
         };
         let value = match &entry.value {
@@ -164,13 +173,19 @@ impl Transaction<'_> {
             return Ok(false);
         }
         self.touch(&to)?;
-        let Some((id, byte_len, pages)) = pages else {
+        let Some((collection, byte_len, pages)) = pages else {
             self.replace(&to, value, expires_at)?;
             return Ok(true);
         };
+        if let Some(derivation) = collection.derivation {
+            let id = self.shared.backing.log.reserve_sequence();
+            let paged = Paged { pages, ..Paged::derived(id, byte_len, derivation) };
+            self.replace(&to, Value::Paged(paged), expires_at)?;
+            return Ok(true);
+        }
         let mut parts = Vec::with_capacity(pages.len());
         for page in pages {
-            let ids = self.page(&from, id, page.span)?.ids.clone();
+            let ids = self.page(&from, &collection, page.span)?.ids.clone();
             parts.push((page.span, Arc::unwrap_or_clone(ids)));
         }
         self.put_pages(&to, byte_len, parts, expires_at)?;
@@ -265,6 +280,11 @@ impl Transaction<'_> {
                 .collect();
             for name in names {
                 stripe.cache.remove(budget, &name);
+            }
+        }
+        for (stripe, name) in &self.pending.touched {
+            if name.starts_with(&prefix) {
+                self.guards.stripe(*stripe).notify(name);
             }
         }
         self.pending.touched.retain(|(_, name)| !name.starts_with(&prefix));

@@ -15,7 +15,7 @@ mod strings;
 use crate::keyspace::Shared;
 use crate::layout::{self, Name, Span};
 use crate::stripe::Stripe;
-use crate::value::{Cached, Change, KeyEntry, Page, Value};
+use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
 use crate::{Db, Error, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
 use std::collections::HashMap;
@@ -147,10 +147,11 @@ impl<'a> Transaction<'a> {
         &mut self.guards.stripe(stripe).watchers
     }
 
-    fn at(&self, db: Db, key: &[u8]) -> Result<At, Error> {
+    fn at(&mut self, db: Db, key: &[u8]) -> Result<At, Error> {
         if key.len() > MAX_KEY_BYTES {
             return Err(Error::KeyTooLong);
         }
+        self.make_room();
         let name = layout::key(db, key);
         Ok(At { db, stripe: self.shared.stripe_of(&name), name })
     }
@@ -186,14 +187,19 @@ impl<'a> Transaction<'a> {
         Ok(entry)
     }
 
-    /// Gives the key a value and an expiry, whatever it had.
+    /// Gives the key a value and an expiry, whatever it had. A damaged value is in nobody's way; but its
+    /// pages, and its place in the index of expiries, are not known, and stay.
     fn replace(
         &mut self,
         at: &At,
         value: Value,
         expires_at: Option<UnixMillis>,
     ) -> Result<(), Error> {
-        let entry = load(&mut self.guards, &self.pending, self.shared, at)?;
+        let stripe = self.guards.stripe(at.stripe);
+        let entry = match self.pending.flushed.contains(&at.db) {
+            false => stripe.key_to_replace(&self.shared.backing, at.db, &at.name)?,
+            true => load(&mut self.guards, &self.pending, self.shared, at)?,
+        };
         let old = std::mem::replace(&mut entry.value, value);
         entry.expires_at = expires_at;
         entry.change = Change::Base;
@@ -207,17 +213,20 @@ impl<'a> Transaction<'a> {
         if let Value::Paged(paged) = value {
             let stripe = self.guards.stripe(at.stripe);
             for page in &paged.pages {
-                let name = layout::page(at.db, paged.id, page.span);
+                let name = layout::page(at.db, paged.collection.id, page.span);
                 stripe.cache.remove(&self.shared.backing.budget, &name);
             }
-            self.pending.dropped.push((at.db, paged.id));
+            if paged.collection.derivation.is_none() {
+                self.pending.dropped.push((at.db, paged.collection.id));
+            }
         }
     }
 
     /// A page of a bitmap in the key's stripe.
-    fn page(&mut self, at: &At, id: u64, span: Span) -> Result<&mut Page, Error> {
-        let name = layout::page(at.db, id, span);
-        self.guards.stripe(at.stripe).page(&self.shared.backing, &name)
+    fn page(&mut self, at: &At, collection: &Collection, span: Span) -> Result<&mut Page, Error> {
+        self.make_room();
+        let name = layout::page(at.db, collection.id, span);
+        self.guards.stripe(at.stripe).page(&self.shared.backing, collection, span, &name)
     }
 
     /// Undoes everything: the log has the keys as they were.
@@ -234,11 +243,24 @@ impl<'a> Transaction<'a> {
                 stripe.cache.remove(budget, name)
             {
                 for span in &paged.dirty {
-                    let page = layout::page(Db(name[0]), paged.id, *span);
+                    let page = layout::page(Db(name[0]), paged.collection.id, *span);
                     stripe.cache.remove(budget, &page);
                 }
             }
         }
+    }
+
+    /// Lets go of values that the log has, the own stripes' first, while there are more than the cache may
+    /// hold: one transaction may go through any number.
+    fn make_room(&mut self) {
+        let budget = &self.shared.backing.budget;
+        if !budget.exceeded() {
+            return;
+        }
+        for stripe in self.guards.iter() {
+            while budget.exceeded() && stripe.cache.evict_unless(budget, Cached::is_touched) {}
+        }
+        self.shared.evict();
     }
 
     /// Brings the cache back to its budget, the own stripes first.

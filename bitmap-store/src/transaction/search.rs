@@ -19,6 +19,9 @@ const CHUNK: usize = 4096;
 /// How often a random key may turn out to have expired before all are looked at.
 const TRIES: usize = 100;
 
+/// So many expired keys are looked at, and four times those asked for, before the keys' own records are read.
+const FEW_EXPIRED: usize = 1000;
+
 /// Keys that the transaction has touched: whether they are there now.
 type Overlay = BTreeMap<Vec<u8>, bool>;
 
@@ -26,6 +29,7 @@ impl Transaction<'_> {
     /// Number of keys, those included that have expired and are not reclaimed yet, as in Redis.
     pub fn db_size(&mut self, db: Db) -> u64 {
         let counted = self.shared.counts[usize::from(db.0)].keys.load(Ordering::Relaxed);
+        self.seen = self.shared.backing.log.position();
         let mut size = if self.pending.flushed.contains(&db) { 0 } else { counted };
         for (stripe, name) in &self.pending.touched {
             if let (true, Some(Cached::Key(entry))) =
@@ -40,7 +44,6 @@ impl Transaction<'_> {
 
     /// The keys that match `glob`, in byte order.
     pub fn keys(&mut self, db: Db, glob: &Glob) -> Vec<Vec<u8>> {
-        self.seen = self.shared.backing.log.position();
         let overlay = self.overlay(db);
         let mut found = Vec::new();
         let mut from = Some(Vec::new());
@@ -49,6 +52,7 @@ impl Transaction<'_> {
             found.extend(self.live(db, chunk, &overlay).filter(|key| glob.matches(key)));
             from = next;
         }
+        self.seen = self.shared.backing.log.position();
         let own = overlay.into_iter().filter(|(key, there)| *there && glob.matches(key));
         let before = found.len();
         found.extend(own.map(|(key, _)| key));
@@ -115,7 +119,6 @@ impl Transaction<'_> {
         choose: &mut dyn FnMut(usize) -> usize,
     ) -> Option<Vec<u8>> {
         let log = &self.shared.backing.log;
-        self.seen = log.position();
         let overlay = self.overlay(db);
         // With changes of its own it looks at all keys: that is rare, and must be right.
         let tries = if overlay.is_empty() && self.pending.flushed.is_empty() { TRIES } else { 0 };
@@ -123,6 +126,7 @@ impl Transaction<'_> {
             let name = log.sample(&layout::key(db, b""), choose)?;
             let key = layout::key_of(&name).to_vec();
             if let Some(key) = self.live(db, vec![key], &overlay).next() {
+                self.seen = log.position();
                 return Some(key);
             }
         }
@@ -167,25 +171,32 @@ impl Transaction<'_> {
         (keys, next)
     }
 
-    /// Those of `keys` that have not expired and are not in the overlay. The expiry index is in memory, so
-    /// no disk is read.
+    /// Those of `keys` that have not expired and are not in the overlay. What has expired is in the index of
+    /// expiries, in memory; only if that is more than a few times the keys asked for, their records are read.
     fn live<'o>(
         &self,
         db: Db,
         keys: Vec<Vec<u8>>,
         overlay: &'o Overlay,
     ) -> impl Iterator<Item = Vec<u8>> + use<'o> {
-        let (now, mut expired) = (self.now, HashSet::new());
+        let (now, log, mut expired) = (self.now, &self.shared.backing.log, HashSet::new());
+        let mut left = FEW_EXPIRED + 4 * keys.len();
         if self.shared.counts[usize::from(db.0)].expires.load(Ordering::Relaxed) > 0 {
-            self.shared.backing.log.walk(&layout::expiries(db), b"", &mut |name| {
-                match layout::expiry_of(name) {
-                    Some((at, key)) if at <= now => {
-                        expired.insert(key.to_vec());
-                        ControlFlow::Continue(())
-                    }
-                    _ => ControlFlow::Break(()),
+            log.walk(&layout::expiries(db), b"", &mut |name| match layout::expiry_of(name) {
+                Some((at, key)) if at <= now && left > 0 => {
+                    expired.insert(key.to_vec());
+                    left -= 1;
+                    ControlFlow::Continue(())
                 }
+                _ => ControlFlow::Break(()),
             });
+        }
+        if left == 0 {
+            let due = |key: &&Vec<u8>| {
+                let entry = log.entry(&layout::key(db, key));
+                matches!(entry, Ok(Some(entry)) if entry.expires_at.is_some_and(|at| at <= now))
+            };
+            expired = keys.iter().filter(due).cloned().collect();
         }
         keys.into_iter().filter(move |key| !expired.contains(key) && !overlay.contains_key(key))
     }

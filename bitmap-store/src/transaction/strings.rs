@@ -183,7 +183,7 @@ impl Transaction<'_> {
     pub(super) fn bytes(&mut self, at: &At, range: Range<u64>) -> Result<Bytes, Error> {
         let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         let mut out = Vec::new();
-        let (id, pages) = match &self.entry(at)?.value {
+        let (collection, pages) = match &self.entry(at)?.value {
             Value::Absent => return Ok(Bytes::new()),
             Value::String(text) => {
                 return Ok(text.bytes.slice(range.start as usize..range.end as usize));
@@ -193,13 +193,13 @@ impl Transaction<'_> {
                 fill(&bitmap.ids, range.start, &mut out);
                 return Ok(out.into());
             }
-            Value::Paged(paged) => (paged.id, paged.pages.clone()),
+            Value::Paged(paged) => (paged.collection.clone(), paged.pages.clone()),
         };
         out.resize(len, 0);
         for page in pages {
             let ids = page.span.ids();
             if u64::from(*ids.start()) < range.end * 8 && u64::from(*ids.end()) >= range.start * 8 {
-                fill(&self.page(at, id, page.span)?.ids, range.start, &mut out);
+                fill(&self.page(at, &collection, page.span)?.ids, range.start, &mut out);
             }
         }
         Ok(out.into())
