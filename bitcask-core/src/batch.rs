@@ -73,13 +73,16 @@ impl Batch {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> RecordIndex {
         let index = self.put(key, b"", expires_at);
+        if self.too_large.is_some() {
+            return index;
+        }
         write(&mut self.bytes);
         let record = &mut self.records[index.0 as usize];
         let value_len = self.bytes.len() - record.end;
         record.end = self.bytes.len();
         if value_len > MAX_VALUE_LEN {
             self.too_large = Some(("a value", value_len, MAX_VALUE_LEN));
-        } else if record.end > record.start {
+        } else {
             record::set_value_len(&mut self.bytes[record.start..], value_len);
         }
         index
@@ -99,8 +102,8 @@ impl Batch {
     /// `expires_at`.
     ///
     /// If [`Chain::absorbs`] says n > 0, `delta` must include the changes of the newest n deltas. The
-    /// write fails with [`Error::ChainMoved`] if `chain` does not end at the key's newest record; so a
-    /// key takes at most one record of a batch if one of them is a delta. After the commit, tell the
+    /// write fails with [`Error::ChainMoved`] if `chain` does not end at the key's newest record, or if the
+    /// batch has another record for the key, a deleted prefix included. After the commit, tell the
     /// chain: [`Chain::push`].
     pub fn delta(
         &mut self,
@@ -149,6 +152,24 @@ impl Batch {
         self.now
     }
 
+    /// Whether a delta shares the batch with another record for its key: then it would follow a record that
+    /// is no longer the newest.
+    pub(crate) fn has_conflict(&self) -> bool {
+        let no_delta = self.records.iter().all(|record| record.follows.is_none());
+        if self.records.len() < 2 || no_delta || self.too_large.is_some() {
+            return false;
+        }
+        let mut keys: Vec<(&[u8], &Pending)> =
+            self.records.iter().map(|record| (self.key(record), record)).collect();
+        keys.sort_unstable_by_key(|(key, _)| *key);
+        let deltas = |keys: &[(&[u8], &Pending)]| keys.iter().any(|(_, r)| r.follows.is_some());
+        keys.windows(2).any(|pair| pair[0].0 == pair[1].0 && deltas(pair))
+            || keys.iter().enumerate().any(|(at, (prefix, record))| {
+                let below = keys[at..].partition_point(|(key, _)| key.starts_with(prefix));
+                record.kind == Kind::DeletePrefix && deltas(&keys[at..at + below])
+            })
+    }
+
     /// Refuses what no segment can hold.
     pub(crate) fn check(&self, max_bytes: usize) -> Result<(), Error> {
         let too_large = |what, len: usize, max: usize| {
@@ -170,5 +191,20 @@ impl Batch {
             let record = &mut self.bytes[pending.start..pending.end];
             record::seal(record, first_sequence + i as u64, i != last);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_or_value_beyond_the_limits_makes_the_batch_one_that_is_refused() {
+        let mut batch = Batch::new(UnixMillis(0));
+        batch.put(b"first", b"v", None);
+        batch.put_with(&vec![0; MAX_KEY_LEN + 1], None, |out| out.extend_from_slice(b"value"));
+        batch.put(b"last", b"v", None);
+        assert!(!batch.has_conflict());
+        assert!(matches!(batch.check(usize::MAX), Err(Error::TooLarge { what: "a key", .. })));
     }
 }

@@ -121,7 +121,7 @@ impl Bitcask {
             _lock: lock,
         });
         let housekeeper = if options.background {
-            let started = Housekeeper::start(Arc::downgrade(&store));
+            let started = Housekeeper::start(&Arc::downgrade(&store));
             Some(started.map_err(|e| io_error(&*dir, "", "start the thread that serves", e))?)
         } else {
             None
@@ -201,10 +201,16 @@ impl Bitcask {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::ChainMoved`], [`Error::Full`], [`Error::Poisoned`], [`Error::Io`].
-    /// After any of them nothing of the batch is there, except after `Io` and `Poisoned`, when it may be
-    /// found after reopening.
+    /// After any of them nothing of the batch is there.
     pub fn write(&self, batch: &mut Batch) -> Result<Committed, Error> {
         let store = &*self.store;
+        if batch.is_empty() {
+            let position = store.log.position();
+            return Ok(Committed { placed: Placed { segment: 0, offset: 0, position } });
+        }
+        if batch.has_conflict() {
+            return Err(Error::ChainMoved);
+        }
         let placed = store.log.append(
             batch,
             |batch| {
@@ -366,7 +372,8 @@ impl Bitcask {
     /// Does what is due: under [`Durability::EverySecond`] a sync, and hints for sealed segments. Only
     /// for stores opened without [`Options::background`].
     pub fn tick(&self) {
-        self.store.tick();
+        self.store.sync_if_due();
+        self.store.write_due_hints();
     }
 
     /// Syncs, writes the hint of the last segment, and lets the directory go. Dropping the store does
@@ -462,13 +469,17 @@ impl Store {
         block_on(Durable { store: self, position: self.log.position(), on_disk: true })
     }
 
-    pub(crate) fn tick(self: &Arc<Self>) {
+    /// Under [`Durability::EverySecond`]: a sync, if there is something to sync.
+    pub(crate) fn sync_if_due(self: &Arc<Self>) {
         let log = &self.log;
         if log.durability() == Durability::EverySecond && log.durable_position() < log.position() {
             // A failure poisons the log, and so reaches whoever writes next.
             let _ = self.sync();
         }
-        for segment in log.take_sealed() {
+    }
+
+    pub(crate) fn write_due_hints(&self) {
+        for segment in self.log.take_sealed() {
             // A missing hint costs time at the next start, and is built then.
             let _ = self.write_hint(segment);
         }

@@ -8,24 +8,37 @@ use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The thread, stopped and joined on drop.
+/// The threads, stopped and joined on drop.
 pub(crate) struct Housekeeper {
     stop: Arc<(Mutex<bool>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Housekeeper {
-    pub(crate) fn start(store: Weak<Store>) -> std::io::Result<Self> {
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let stopped = stop.clone();
+    /// Two threads: the hint of a large segment takes seconds, and no sync may wait for it.
+    pub(crate) fn start(store: &Weak<Store>) -> std::io::Result<Self> {
+        let mut housekeeper = Housekeeper { stop: Arc::default(), threads: Vec::new() };
+        housekeeper.spawn("bitcask-sync", store, Store::sync_if_due)?;
+        housekeeper.spawn("bitcask-hints", store, |store| store.write_due_hints())?;
+        Ok(housekeeper)
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        store: &Weak<Store>,
+        work: fn(&Arc<Store>),
+    ) -> std::io::Result<()> {
+        let (stop, store) = (self.stop.clone(), store.clone());
         let thread = std::thread::Builder::new()
-            .name("bitcask".into())
-            .spawn(move || keep(&store, &stopped))?;
-        Ok(Housekeeper { stop, thread: Some(thread) })
+            .name(name.into())
+            .spawn(move || keep(&store, &stop, work))?;
+        self.threads.push(thread);
+        Ok(())
     }
 }
 
-fn keep(store: &Weak<Store>, stop: &(Mutex<bool>, Condvar)) {
+fn keep(store: &Weak<Store>, stop: &(Mutex<bool>, Condvar), work: fn(&Arc<Store>)) {
     let (stopped, signal) = stop;
     loop {
         let guard = lock(stopped);
@@ -37,7 +50,7 @@ fn keep(store: &Weak<Store>, stop: &(Mutex<bool>, Condvar)) {
         }
         drop(guard);
         let Some(store) = store.upgrade() else { return };
-        store.tick();
+        work(&store);
     }
 }
 
@@ -45,7 +58,7 @@ impl Drop for Housekeeper {
     fn drop(&mut self) {
         *lock(&self.stop.0) = true;
         self.stop.1.notify_all();
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             // It may be this very thread that drops the last handle.
             if thread.thread().id() != std::thread::current().id() {
                 let _ = thread.join();

@@ -307,6 +307,8 @@ enum Step {
     Run(Vec<Op>, bool),
     Reopen,
     Kill,
+    /// The machine goes down: nothing but what was synced is there.
+    Crash,
     Wait(u64),
     Reclaim,
 }
@@ -317,6 +319,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => op().prop_map(|op| Step::Run(vec![op], true)),
         1 => Just(Step::Reopen),
         1 => Just(Step::Kill),
+        1 => Just(Step::Crash),
         1 => (1..40_u64).prop_map(Step::Wait),
         1 => Just(Step::Reclaim),
     ]
@@ -375,6 +378,10 @@ proptest! {
                 }
                 Step::Kill => {
                     dir = dir.kill();
+                    keyspace = open(&dir);
+                }
+                Step::Crash => {
+                    dir = dir.crash();
                     keyspace = open(&dir);
                 }
                 Step::Wait(ms) => model.now += ms,

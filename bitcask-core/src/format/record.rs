@@ -1,5 +1,6 @@
 //! One change to one key, as it lies in a segment.
 
+use super::segment::Salt;
 use super::{be_u32, be_u64};
 use crate::{Location, UnixMillis};
 
@@ -24,8 +25,9 @@ use crate::{Location, UnixMillis};
 /// |      9 |    1 | records  | length of the chain up to and including this record             |
 /// |     10 |    4 | bytes    | length of the chain's records in bytes, this one included (saturating) |
 ///
-/// Then the key, then the value. A mark's value is [`MARK_MAGIC`] and the offset (4) up to which the
-/// segment was on disk when the mark was written.
+/// Then the key, then the value. A mark's value is the segment's salt (8) and the offset (4) up to which the
+/// segment was on disk when the mark was written. The salt makes it recognisable in the middle of damaged
+/// bytes, and nobody can put one there by way of a value.
 pub(crate) const HEADER_LEN: usize = 26;
 const _: () = assert!(HEADER_LEN == 4 + 1 + 3 + 4 + 8 + 6);
 pub(crate) const EXPIRY_LEN: usize = 8;
@@ -37,9 +39,8 @@ pub(crate) const MAX_KEY_LEN: usize = (64 << 10) + 256;
 /// Longest value: 512 MiB, Redis' limit, and what a layer above may add to it.
 pub(crate) const MAX_VALUE_LEN: usize = (512 << 20) + 4096;
 
-/// Makes a mark recognisable in the middle of damaged bytes.
-pub(crate) const MARK_MAGIC: [u8; 8] = *b"\x89synced\n";
-pub(crate) const MARK_LEN: usize = HEADER_LEN + MARK_MAGIC.len() + 4;
+const MARK_VALUE_LEN: usize = size_of::<Salt>() + 4;
+pub(crate) const MARK_LEN: usize = HEADER_LEN + MARK_VALUE_LEN;
 
 const FLAG_MORE: u8 = 0x10;
 const FLAG_EXPIRY: u8 = 0x20;
@@ -169,10 +170,8 @@ impl<'a> Record<'a> {
 
     /// The offset that a mark says was on disk.
     pub(crate) fn mark(&self) -> Option<u32> {
-        let valid = self.kind == Kind::Mark
-            && self.value.len() == MARK_MAGIC.len() + 4
-            && self.value.starts_with(&MARK_MAGIC);
-        valid.then(|| be_u32(self.value, MARK_MAGIC.len()))
+        let valid = self.kind == Kind::Mark && self.value.len() == MARK_VALUE_LEN;
+        valid.then(|| be_u32(self.value, size_of::<Salt>()))
     }
 }
 
@@ -220,8 +219,8 @@ pub(crate) fn seal(record: &mut [u8], sequence: u64, more: bool) {
 }
 
 /// A complete mark.
-pub(crate) fn mark(sequence: u64, timestamp: UnixMillis, synced_to: u32) -> Vec<u8> {
-    let mut value = MARK_MAGIC.to_vec();
+pub(crate) fn mark(sequence: u64, timestamp: UnixMillis, salt: Salt, synced_to: u32) -> Vec<u8> {
+    let mut value = salt.to_vec();
     value.extend_from_slice(&synced_to.to_be_bytes());
     let mut record = Vec::with_capacity(MARK_LEN);
     encode(&mut record, Kind::Mark, timestamp, None, None, b"", &value);
@@ -291,7 +290,7 @@ mod tests {
         seal(&mut put, 1, false);
         assert_eq!(hex(&put), PUT_V1);
         assert_eq!(hex(&delta()), DELTA_V1);
-        assert_eq!(hex(&mark(7, UnixMillis(1_700_000_000_000), 4096)), MARK_V1);
+        assert_eq!(hex(&mark(7, UnixMillis(1_700_000_000_000), *b"\x89synced\n", 4096)), MARK_V1);
     }
     const PUT_V1: &str = "28e58f0201000005000000050000000000000001018bcfe5680068656c6c6f776f726c64";
     const DELTA_V1: &str = concat!(

@@ -9,30 +9,36 @@ use super::be_u32;
 /// |      0 |    6 | magic   | `"BCSEG\n"`                                |
 /// |      6 |    2 | version | 1                                          |
 /// |      8 |    4 | id      | the segment's number, as in its name       |
-/// |     12 |    4 | crc     | CRC-32 of the twelve bytes before          |
-pub(crate) const HEADER_LEN: usize = 16;
+/// |     12 |    8 | salt    | random: what the segment's marks begin with |
+/// |     20 |    4 | crc     | CRC-32 of the twenty bytes before          |
+pub(crate) const HEADER_LEN: usize = 24;
+const CRC_AT: usize = HEADER_LEN - 4;
 pub(crate) const VERSION: u16 = 1;
 const MAGIC: [u8; 6] = *b"BCSEG\n";
 
-pub(crate) fn header(id: u32) -> [u8; HEADER_LEN] {
+/// What marks of a segment begin with.
+pub(crate) type Salt = [u8; 8];
+
+pub(crate) fn header(id: u32, salt: Salt) -> [u8; HEADER_LEN] {
     let mut bytes = [0; HEADER_LEN];
     bytes[..6].copy_from_slice(&MAGIC);
     bytes[6..8].copy_from_slice(&VERSION.to_be_bytes());
     bytes[8..12].copy_from_slice(&id.to_be_bytes());
-    let crc = crc32fast::hash(&bytes[..12]);
-    bytes[12..].copy_from_slice(&crc.to_be_bytes());
+    bytes[12..CRC_AT].copy_from_slice(&salt);
+    let crc = crc32fast::hash(&bytes[..CRC_AT]);
+    bytes[CRC_AT..].copy_from_slice(&crc.to_be_bytes());
     bytes
 }
 
-/// Checks a header; the error says what is wrong.
-pub(crate) fn check_header(bytes: &[u8], id: u32) -> Result<(), &'static str> {
+/// Checks a header and returns its salt; the error says what is wrong.
+pub(crate) fn check_header(bytes: &[u8], id: u32) -> Result<Salt, &'static str> {
     let Some(bytes) = bytes.get(..HEADER_LEN) else {
         return Err("the file is shorter than a segment's header");
     };
     if bytes[..6] != MAGIC {
         return Err("this is not a segment file");
     }
-    if crc32fast::hash(&bytes[..12]) != be_u32(bytes, 12) {
+    if crc32fast::hash(&bytes[..CRC_AT]) != be_u32(bytes, CRC_AT) {
         return Err("the segment's header fails its checksum");
     }
     if bytes[6..8] != VERSION.to_be_bytes() {
@@ -41,7 +47,7 @@ pub(crate) fn check_header(bytes: &[u8], id: u32) -> Result<(), &'static str> {
     if be_u32(bytes, 8) != id {
         return Err("the segment's number is not that of its file name");
     }
-    Ok(())
+    Ok(bytes[12..CRC_AT].try_into().expect("eight bytes"))
 }
 
 /// `00000001.seg`
@@ -52,6 +58,28 @@ pub(crate) fn file_name(id: u32) -> String {
 /// `00000001.hint`
 pub(crate) fn hint_name(id: u32) -> String {
     format!("{id:08}.hint")
+}
+
+/// `00000001.hint.tmp`: a hint that is being written.
+pub(crate) fn unfinished_hint_name(id: u32) -> String {
+    format!("{id:08}.hint.tmp")
+}
+
+/// `00000001.torn`: what was cut off the end of a segment.
+pub(crate) fn torn_name(id: u32) -> String {
+    format!("{id:08}.torn")
+}
+
+/// The segment number in the name of a hint.
+pub(crate) fn parse_hint_name(name: &str) -> Option<u32> {
+    let id = name.split('.').next()?.parse().ok()?;
+    (hint_name(id) == name).then_some(id)
+}
+
+/// The segment number in the name of an unfinished hint.
+pub(crate) fn parse_unfinished_hint_name(name: &str) -> Option<u32> {
+    let id = name.split('.').next()?.parse().ok()?;
+    (unfinished_hint_name(id) == name).then_some(id)
 }
 
 /// The segment number in a file name, if it is one that [`file_name`] makes.
@@ -66,11 +94,11 @@ mod tests {
 
     #[test]
     fn a_header_has_the_bytes_of_version_1_and_any_other_is_refused() {
-        let good = header(7);
-        assert_eq!(&good[..12], b"BCSEG\n\x00\x01\x00\x00\x00\x07");
-        assert_eq!(check_header(&good, 7), Ok(()));
+        let good = header(7, *b"saltsalt");
+        assert_eq!(&good[..20], b"BCSEG\n\x00\x01\x00\x00\x00\x07saltsalt");
+        assert_eq!(check_header(&good, 7), Ok(*b"saltsalt"));
         assert!(check_header(&good, 8).is_err());
-        assert!(check_header(&good[..15], 7).is_err());
+        assert!(check_header(&good[..23], 7).is_err());
         for bit in 0..good.len() * 8 {
             let mut bad = good;
             bad[bit / 8] ^= 1 << (bit % 8);

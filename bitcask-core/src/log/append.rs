@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::segment::{OwnedRecord, Segment};
-use super::{io_error, lock};
+use super::{io_error, lock, sync_error};
 use crate::format::{record, segment as format};
 use crate::storage::{self, Dir};
 use crate::{Batch, Durability, Error, Location};
@@ -161,7 +161,9 @@ impl Log {
             append.marked = synced;
             let synced_to = u32::try_from(synced).expect("a segment is shorter than 4 GiB");
             let last = append.next_sequence - 1;
-            append.buffer.extend_from_slice(&record::mark(last, batch.timestamp(), synced_to));
+            let salt = append.segment.salt;
+            let mark = record::mark(last, batch.timestamp(), salt, synced_to);
+            append.buffer.extend_from_slice(&mark);
             append.position += record::MARK_LEN as u64;
         }
         batch.seal(append.next_sequence);
@@ -177,7 +179,9 @@ impl Log {
         let full = append.buffer.len() > BUFFER_BYTES;
         drop(append);
         if full {
-            self.flush()?;
+            // A failure poisons the log. The batch is there; that it is not durable is told to whoever
+            // waits for that.
+            let _ = self.flush();
         }
         Ok(placed)
     }
@@ -234,7 +238,7 @@ impl Log {
             .file
             .set_len(old.written())
             .and_then(|()| old.file.sync_data())
-            .map_err(|e| io_error(&*self.dir, name, "seal", e));
+            .map_err(|e| sync_error(&*self.dir, name, "seal", e));
         if let Err(e) = sealed {
             self.poison(&e);
             return Err(e);
@@ -243,6 +247,10 @@ impl Log {
         self.group.advance(position, (old.id, old.written()));
         let id = old.id.checked_add(1).expect("segment numbers outlast the disk");
         let next = Arc::new(Segment::create(&*self.dir, id)?);
+        if let Err(e) = next.make_durable(&*self.dir) {
+            self.poison(&e);
+            return Err(e);
+        }
         let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         segments.insert(id, next.clone());
         self.group.sealed(old.id);

@@ -5,7 +5,7 @@
 //! is done it wakes them all, and one whom the sync did not cover leads the next.
 
 use super::append::Log;
-use super::{io_error, lock};
+use super::{lock, sync_error};
 use crate::{Durability, Error};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -105,7 +105,7 @@ impl Log {
         // A failed sync is final: the system may have dropped the dirty pages, so that a second try
         // would succeed without having written them (Rebello et al., ATC 2020).
         segment.file.sync_data().map_err(|e| {
-            let e = io_error(&*self.dir, &segment.name, "sync", e);
+            let e = sync_error(&*self.dir, &segment.name, "sync", e);
             self.poison(&e);
             e
         })?;

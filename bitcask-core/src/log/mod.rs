@@ -24,6 +24,11 @@ pub(crate) fn io_error(dir: &dyn Dir, name: &str, op: &'static str, source: io::
     }
 }
 
+/// The error of a sync of the file `name` of `dir`: final, even if it says that the disk is full.
+pub(crate) fn sync_error(dir: &dyn Dir, name: &str, op: &'static str, source: io::Error) -> Error {
+    Error::Io { op, path: dir.path().join(name), source }
+}
+
 /// Damage in the file `name` of `dir`.
 pub(crate) fn corrupt(dir: &dyn Dir, name: &str, offset: u64, reason: &'static str) -> Error {
     Error::Corrupt { path: dir.path().join(name), offset, reason }

@@ -1,10 +1,11 @@
 //! One segment file, and reading records out of it.
 
-use super::{corrupt, io_error};
+use super::{corrupt, io_error, sync_error};
 use crate::Error;
 use crate::format::record::{self, Invalid, Record};
-use crate::format::segment as format;
+use crate::format::segment::{self as format, Salt};
 use crate::storage::{self, Dir, File};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,30 +15,41 @@ pub(crate) struct Segment {
     pub(crate) id: u32,
     pub(crate) name: String,
     pub(crate) file: Arc<dyn File>,
+    pub(crate) salt: Salt,
     /// Bytes handed to the system: what lies before may be read from the file.
     written: AtomicU64,
 }
 
 impl Segment {
-    pub(crate) fn new(id: u32, file: Arc<dyn File>, written: u64) -> Self {
-        Segment { id, name: format::file_name(id), file, written: AtomicU64::new(written) }
+    pub(crate) fn new(id: u32, file: Arc<dyn File>, salt: Salt, written: u64) -> Self {
+        Segment { id, name: format::file_name(id), file, salt, written: AtomicU64::new(written) }
     }
 
-    /// Makes a new segment file and brings it to the disk with its directory entry, so that whatever is
-    /// acknowledged in it later has a file to be in.
+    /// Makes a new segment file. Nothing may be acknowledged in it before [`Segment::make_durable`].
     pub(crate) fn create(dir: &dyn Dir, id: u32) -> Result<Self, Error> {
-        let name = format::file_name(id);
+        let (name, salt) = (format::file_name(id), dir.random().to_be_bytes());
         let fail = |op, source| io_error(dir, &name, op, source);
-        let file = dir.create(&name).map_err(|e| fail("create", e))?;
-        let made = storage::write_all_at(&*file, &format::header(id), 0)
-            .and_then(|()| file.sync_data())
-            .and_then(|()| dir.sync());
-        if let Err(e) = made {
-            // Best effort: a leftover is empty, and recovery removes it.
+        let created = match dir.create(&name) {
+            // Left by an attempt that failed; nobody has written to it.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                dir.remove(&name).and_then(|()| dir.create(&name))
+            }
+            created => created,
+        };
+        let file = created.map_err(|e| fail("create", e))?;
+        if let Err(e) = storage::write_all_at(&*file, &format::header(id, salt), 0) {
+            // Best effort: the next attempt, or recovery, removes what is left.
             let _ = dir.remove(&name);
             return Err(fail("write the header of", e));
         }
-        Ok(Segment::new(id, file, format::HEADER_LEN as u64))
+        Ok(Segment::new(id, file, salt, format::HEADER_LEN as u64))
+    }
+
+    /// Brings a new segment to the disk with its directory entry, so that whatever is acknowledged in it
+    /// later has a file to be in. After an error nobody knows whether it is there.
+    pub(crate) fn make_durable(&self, dir: &dyn Dir) -> Result<(), Error> {
+        let synced = self.file.sync_data().and_then(|()| dir.sync());
+        synced.map_err(|e| sync_error(dir, &self.name, "make durable", e))
     }
 
     pub(crate) fn written(&self) -> u64 {

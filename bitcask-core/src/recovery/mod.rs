@@ -68,14 +68,11 @@ struct Loaded {
 /// Reads the directory, cuts a torn tail, and makes the first segment if there is none.
 pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
     let ids = list(&**dir)?;
+    let next_id = ids.last().map_or(1, |newest| newest + 1);
     let mut report = RecoveryReport { segments: ids.len(), ..RecoveryReport::default() };
     let mut loaded = Vec::new();
     for (i, &id) in ids.iter().enumerate() {
-        let newest = i + 1 == ids.len();
-        match load(&**dir, id, newest)? {
-            Some(one) => loaded.push(one),
-            None => report.segments -= 1,
-        }
+        loaded.push(load(&**dir, id, i + 1 == ids.len())?);
     }
 
     let mut indexes = Vec::new();
@@ -115,6 +112,9 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
             // be in memory alone, left by a process whose sync failed: the system takes it for clean, and
             // would not write it unless it is written anew (Rebello et al., ATC 2020).
             let bytes = bytes.as_ref().map_or(&[][..], |bytes| (**bytes).as_ref());
+            if report.torn.is_some() {
+                set_aside(&**dir, segment.id, &bytes[end as usize..]);
+            }
             let unsynced = bytes.get(unsynced..end as usize).map(|tail| (unsynced as u64, tail));
             segment
                 .file
@@ -126,8 +126,9 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
                 .and_then(|()| segment.file.sync_data())
                 .map_err(|e| io_error(&**dir, &segment.name, "make durable", e))?;
         } else if let (None, Some(bytes)) = (hint, bytes) {
-            write_hint(&**dir, &segment, (*bytes).as_ref())?;
-            report.rebuilt_hints += 1;
+            // Without it the next start takes longer; a full disk must not keep readers out.
+            let written = write_hint(&**dir, &segment, (*bytes).as_ref());
+            report.rebuilt_hints += usize::from(written.is_ok());
         }
         segment.set_written(end);
         segments.push(Arc::new(segment));
@@ -137,7 +138,11 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
     dir.sync().map_err(|e| io_error(&**dir, "", "sync", e))?;
     let active = match segments.pop() {
         Some(active) => active,
-        None => Arc::new(Segment::create(&**dir, ids.last().copied().unwrap_or(1))?),
+        None => {
+            let first = Segment::create(&**dir, next_id)?;
+            first.make_durable(&**dir)?;
+            Arc::new(first)
+        }
     };
     let next_sequence = max_sequence + 1;
     Ok(Recovered { keydir, sealed: segments, active, next_sequence, report })
@@ -153,36 +158,69 @@ impl Loaded {
 /// The segment numbers in the directory, ascending. Leftovers of interrupted work are removed.
 fn list(dir: &dyn Dir) -> Result<Vec<u32>, Error> {
     let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
-    for name in names.iter().filter(|name| name.ends_with(".tmp")) {
-        dir.remove(name).map_err(|e| io_error(dir, name, "remove", e))?;
+    for name in names.iter().filter(|name| format::parse_unfinished_hint_name(name).is_some()) {
+        // In nobody's way if it stays.
+        let _ = dir.remove(name);
     }
     let mut ids: Vec<u32> = names.iter().filter_map(|name| format::parse_name(name)).collect();
     ids.sort_unstable();
+    if let Some(&newest) = ids.last()
+        && is_unfinished(dir, newest)?
+    {
+        let name = format::file_name(newest);
+        let removed = dir.remove(&name).and_then(|()| dir.sync());
+        removed.map_err(|e| io_error(dir, &name, "remove", e))?;
+        ids.pop();
+    }
+    for id in names.iter().filter_map(|name| format::parse_hint_name(name)) {
+        if ids.binary_search(&id).is_err() {
+            let reason = "the segment is missing, and its hint is there";
+            return Err(corrupt(dir, &format::file_name(id), 0, reason));
+        }
+    }
     Ok(ids)
 }
 
-/// Opens a segment and its hint. `None`: the newest segment had only just been made, and is removed.
-fn load(dir: &dyn Dir, id: u32, newest: bool) -> Result<Option<Loaded>, Error> {
+/// Whether the making of a segment was interrupted. Its header is on disk before anything is acknowledged in
+/// it: then there is no more than a header's worth of bytes.
+fn is_unfinished(dir: &dyn Dir, id: u32) -> Result<bool, Error> {
+    let name = format::file_name(id);
+    let fail = |op, e| io_error(dir, &name, op, e);
+    let file = dir.open(&name, false).map_err(|e| fail("open", e))?;
+    let len = file.size().map_err(|e| fail("read the length of", e))?;
+    if len > format::HEADER_LEN as u64 {
+        return Ok(false);
+    }
+    let mut header = vec![0; len as usize];
+    storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
+    Ok(format::check_header(&header, id).is_err())
+}
+
+/// Keeps what is cut off the end of a segment, for whoever wants to look at it, as far as there is space.
+fn set_aside(dir: &dyn Dir, id: u32, torn: &[u8]) {
+    let name = format::torn_name(id);
+    let _ = dir.remove(&name);
+    let len = torn.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let kept = dir.create(&name).and_then(|file| storage::write_all_at(&*file, &torn[..len], 0));
+    if kept.is_err() {
+        let _ = dir.remove(&name);
+    }
+}
+
+/// Opens a segment and its hint.
+fn load(dir: &dyn Dir, id: u32, newest: bool) -> Result<Loaded, Error> {
     let name = format::file_name(id);
     let fail = |op, e| io_error(dir, &name, op, e);
     let file = dir.open(&name, newest).map_err(|e| fail("open", e))?;
     let len = file.size().map_err(|e| fail("read the length of", e))?;
     let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
     storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
-    if let Err(reason) = format::check_header(&header, id) {
-        // Its header is on disk before anything is acknowledged in a segment: if there is no more than
-        // a header's worth of bytes, its making was interrupted.
-        if newest && len <= format::HEADER_LEN as u64 {
-            dir.remove(&name).map_err(|e| fail("remove", e))?;
-            dir.sync().map_err(|e| fail("remove", e))?;
-            return Ok(None);
-        }
-        return Err(corrupt(dir, &name, 0, reason));
-    }
+    let salt =
+        format::check_header(&header, id).map_err(|reason| corrupt(dir, &name, 0, reason))?;
     if len > u64::from(u32::MAX) {
         return Err(corrupt(dir, &name, u64::from(u32::MAX), "a segment is shorter than 4 GiB"));
     }
-    let segment = Segment::new(id, file, len);
+    let segment = Segment::new(id, file, salt, len);
     let hint = load_hint(dir, id);
     let covered = match &hint {
         Some((_, covered)) => *covered,
@@ -191,15 +229,15 @@ fn load(dir: &dyn Dir, id: u32, newest: bool) -> Result<Option<Loaded>, Error> {
     if covered as u64 > len {
         return Err(corrupt(dir, &name, len, "the segment has been cut short"));
     }
-    let complete = covered as u64 == len;
+    let complete = hint.is_some() && covered as u64 == len;
     if !complete && !newest {
         // A hint of an unfinished segment: from when it was the newest.
         let bytes = Some(segment.file.map().map_err(|e| fail("map", e))?);
         let covered = format::HEADER_LEN;
-        return Ok(Some(Loaded { segment, bytes, hint: None, covered, newest }));
+        return Ok(Loaded { segment, bytes, hint: None, covered, newest });
     }
     let bytes = if complete { None } else { Some(segment.file.map().map_err(|e| fail("map", e))?) };
-    Ok(Some(Loaded { segment, bytes, hint: hint.map(|(map, _)| map), covered, newest }))
+    Ok(Loaded { segment, bytes, hint: hint.map(|(map, _)| map), covered, newest })
 }
 
 /// A valid hint and how much it covers. One that is missing, unreadable or bad is as none: everything in
@@ -223,7 +261,7 @@ fn index<'a>(
     report.scanned_bytes += (index.end - one.covered) as u64;
     if let Some(damage) = damage {
         let name = &one.segment.name;
-        if !one.newest || scan::was_synced(bytes, damage.offset) {
+        if !one.newest || scan::was_synced(bytes, one.segment.salt, damage.offset) {
             return Err(corrupt(dir, name, damage.offset as u64, damage.reason));
         }
         // Space that was reserved and never written is zeros, and no loss.
@@ -242,7 +280,7 @@ pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Resu
     let contents = scan::build_hint(segment.id, bytes)
         .map_err(|damage| corrupt(dir, &segment.name, damage.offset as u64, damage.reason))?;
     let name = format::hint_name(segment.id);
-    let temporary = format!("{name}.tmp");
+    let temporary = format::unfinished_hint_name(segment.id);
     let written = dir.create(&temporary).and_then(|file| {
         storage::write_all_at(&*file, &contents, 0)?;
         file.sync_data()?;

@@ -2,8 +2,8 @@
 
 use crate::Location;
 use crate::format::hint::{self, HintEntry};
-use crate::format::record::{HEADER_LEN, Invalid, Kind, MARK_MAGIC, Record};
-use crate::format::segment as format;
+use crate::format::record::{self, HEADER_LEN, Invalid, Kind, MARK_LEN, Record};
+use crate::format::segment::{self as format, Salt};
 use std::cmp::Reverse;
 
 /// The index is thinned out to one record per key whenever it has grown by this many records.
@@ -196,13 +196,14 @@ pub(crate) fn build_hint(segment: u32, bytes: &[u8]) -> Result<Vec<u8>, Damage> 
 
 /// True if `bytes` hold a later mark that says that the segment was on disk beyond `offset`: then what
 /// is damaged there had been acknowledged, and is no torn tail.
-pub(crate) fn was_synced(bytes: &[u8], offset: usize) -> bool {
+pub(crate) fn was_synced(bytes: &[u8], salt: Salt, offset: usize) -> bool {
     let tail = &bytes[offset..];
-    let first = MARK_MAGIC[0];
-    (HEADER_LEN..tail.len().saturating_sub(MARK_MAGIC.len()))
-        .filter(|&at| tail[at] == first && tail[at..].starts_with(&MARK_MAGIC))
-        .filter_map(|at| Record::parse(&tail[at - HEADER_LEN..]).ok()?.mark())
-        .any(|synced_to| synced_to as usize > offset)
+    (HEADER_LEN..tail.len().saturating_sub(salt.len()))
+        .filter(|&at| tail[at] == salt[0] && tail[at..].starts_with(&salt))
+        .map(|at| at - HEADER_LEN)
+        .filter(|&at| record::claimed_len(&tail[at..]) == Ok(MARK_LEN))
+        .filter_map(|at| Some((at, Record::parse(&tail[at..]).ok()?.mark()? as usize)))
+        .any(|(at, synced_to)| synced_to > offset && synced_to <= offset + at)
 }
 
 fn reason(invalid: Invalid) -> &'static str {

@@ -109,6 +109,11 @@ impl Dir for DiskDir {
         self.handle.sync_all()
     }
 
+    fn random(&self) -> u64 {
+        // The standard library keys its maps from the system's source of randomness.
+        std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), &self.path)
+    }
+
     fn try_lock(&self, name: &str) -> io::Result<Option<Box<dyn Lock>>> {
         let path = self.join(name)?;
         let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(path)?;

@@ -30,6 +30,8 @@ pub trait Dir: Send + Sync + Debug {
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes created, renamed and removed entries durable.
     fn sync(&self) -> io::Result<()>;
+    /// A number that nobody who is served from the directory can foresee.
+    fn random(&self) -> u64;
     /// Takes the exclusive lock of file `name` (made if missing), or says `None` if another holds it.
     /// The lock goes with the returned value, or with the process.
     fn try_lock(&self, name: &str) -> io::Result<Option<Box<dyn Lock>>>;

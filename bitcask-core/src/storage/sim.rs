@@ -40,6 +40,8 @@ struct Disk {
     changes: u64,
     syncs: u64,
     stopped: bool,
+    /// A call has failed since the faults were set.
+    failed: bool,
     /// Names of files whose lock is held.
     locked: BTreeSet<String>,
     /// By inode, also those that no name leads to any more.
@@ -107,6 +109,7 @@ impl SimDir {
             changes: 0,
             syncs: 0,
             stopped: false,
+            failed: false,
             locked: BTreeSet::new(),
             inodes,
             durable_names: names.clone(),
@@ -122,6 +125,12 @@ impl SimDir {
         disk.faults = faults;
         disk.changes = 0;
         disk.syncs = 0;
+        disk.failed = false;
+    }
+
+    /// True if a call has failed since the faults were set.
+    pub fn has_failed(&self) -> bool {
+        lock(&self.shared).failed
     }
 
     /// Number of calls made so far.
@@ -238,10 +247,11 @@ impl Disk {
         self.call()?;
         self.changes += 1;
         if self.faults.crash_at.is_some_and(|at| self.changes >= at) {
-            self.stopped = true;
+            (self.stopped, self.failed) = (true, true);
             return self.call();
         }
         if self.faults.fail_at == Some(self.changes) {
+            self.failed = true;
             return Err(io::Error::other("simulated I/O error"));
         }
         Ok(())
@@ -256,10 +266,11 @@ impl Disk {
         }
     }
 
-    fn check_capacity(&self, grow_by: usize) -> io::Result<()> {
+    fn check_capacity(&mut self, grow_by: usize) -> io::Result<()> {
         let Some(capacity) = self.faults.capacity else { return Ok(()) };
         let used: usize = self.names.values().map(|&inode| self.inodes[inode].contents.len()).sum();
         if grow_by > 0 && (used + grow_by) as u64 > capacity {
+            self.failed = true;
             return Err(io::ErrorKind::StorageFull.into());
         }
         Ok(())
@@ -375,6 +386,10 @@ impl Dir for SimDir {
         Ok(())
     }
 
+    fn random(&self) -> u64 {
+        lock(&self.shared).next()
+    }
+
     fn try_lock(&self, name: &str) -> io::Result<Option<Box<dyn Lock>>> {
         let mut disk = lock(&self.shared);
         disk.call()?;
@@ -462,6 +477,7 @@ impl File for SimFile {
         }
         disk.syncs += 1;
         let failed = called.is_err() || disk.faults.fail_sync_at == Some(disk.syncs);
+        disk.failed |= failed;
         disk.sync(self.inode, failed);
         if failed { Err(io::Error::other("simulated failure of a sync")) } else { Ok(()) }
     }

@@ -1,9 +1,10 @@
 //! Random workloads cut at a random call: what was acknowledged is there, and nothing is there in part.
 
 use super::model::{self, Contents, History};
-use super::{Random, open};
-use bitcask_core::Error;
+use super::{Random, open, options};
 use bitcask_core::storage::sim::{Faults, SimDir};
+use bitcask_core::{Bitcask, Durability, Error, Options};
+use std::sync::Arc;
 
 /// `BITCASK_SEEDS` runs more of them.
 fn seeds() -> std::ops::Range<u64> {
@@ -13,11 +14,22 @@ fn seeds() -> std::ops::Range<u64> {
 
 /// Runs a store until it fails, or for so many steps; notes what it went through.
 fn live(dir: &SimDir, random: &mut Random, history: &mut History) -> Result<(), Error> {
-    let store = open(dir)?;
+    let durability = match random.below(4) {
+        0 => Durability::EverySecond,
+        1 => Durability::No,
+        _ => Durability::Always,
+    };
+    let store = Bitcask::open_in(Arc::new(dir.clone()), Options { durability, ..options() })?;
     check(&model::contents(&store), history, "when opened");
     for _ in 0..random.below(120) {
         model::step(&store, random, history)?;
-        if random.below(8) == 0 {
+        if random.below(16) == 0 {
+            store.tick();
+            if durability == Durability::EverySecond && !dir.has_failed() {
+                history.acknowledged = history.states.len() - 1;
+            }
+        }
+        if random.below(8) == 0 && !dir.has_failed() {
             assert_eq!(&model::contents(&store), history.now(), "a running store");
         }
     }
@@ -32,20 +44,20 @@ fn live(dir: &SimDir, random: &mut Random, history: &mut History) -> Result<(), 
 /// history goes on from there.
 fn check(found: &Contents, history: &mut History, when: &str) {
     let last = history.states.len() - 1;
-    let Some(at) = (history.acknowledged..=last).rev().find(|&i| &history.states[i] == found)
-    else {
-        let wanted = &history.states[history.acknowledged];
+    let kept = history.acknowledged.max(history.flushed);
+    let Some(at) = (kept..=last).rev().find(|&i| &history.states[i] == found) else {
+        let wanted = &history.states[kept];
         let lost: Vec<_> = wanted.keys().filter(|k| found.get(*k) != wanted.get(*k)).collect();
         let extra: Vec<_> = found.keys().filter(|k| found.get(*k) != wanted.get(*k)).collect();
         panic!(
-            "{when}: contents are none of the states {}..={last}; against the acknowledged one, \
-             lost or other {lost:?}, new or other {extra:?}",
-            history.acknowledged
+            "{when}: contents are none of the states {kept}..={last}; against the first of them, \
+             lost or other {lost:?}, new or other {extra:?}"
         );
     };
     history.states.truncate(at + 1);
     history.states.drain(..at);
     history.acknowledged = 0;
+    history.flushed = 0;
 }
 
 /// One seed: a few lives of a store, each ended by a crash, a kill or a clean stop.
@@ -56,12 +68,24 @@ fn run(seed: u64) {
     for _ in 0..1 + random.below(4) {
         dir.faults(faults(&mut random));
         // An error is what the faults are for. What matters is what is found afterwards.
-        let _ = live(&dir, &mut random, &mut history);
+        if let Err(e) = live(&dir, &mut random, &mut history) {
+            assert!(dir.has_failed(), "an error on a disk without fault: {e}");
+        }
         dir.faults(Faults::default());
-        dir = if random.below(4) == 0 { dir.kill() } else { dir.crash() };
+        dir = if random.below(4) == 0 {
+            dir.kill()
+        } else {
+            history.flushed = history.acknowledged;
+            dir.crash()
+        };
     }
     let store = open(&dir).unwrap_or_else(|e| panic!("the store opens after a crash: {e}"));
     check(&model::contents(&store), &mut history, "at last");
+    store.put(b"and on", b"it goes", model::NOW).expect("a store that opened takes writes");
+    let mut wanted = history.now().clone();
+    wanted.insert(b"and on".to_vec(), (b"it goes".to_vec(), None));
+    store.close().expect("a store that opened closes");
+    assert_eq!(model::contents(&open(&dir).expect("it opens again")), wanted);
 }
 
 fn faults(random: &mut Random) -> Faults {

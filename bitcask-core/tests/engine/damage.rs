@@ -21,7 +21,7 @@ fn killed() -> (SimDir, Vec<usize>) {
 }
 
 fn prefix(count: usize) -> Contents {
-    (0..count as u8).map(|i| (vec![b'k', i], vec![i; 10])).collect()
+    (0..count as u8).map(|i| (vec![b'k', i], (vec![i; 10], None))).collect()
 }
 
 const SEGMENT: &str = "00000001.seg";
@@ -80,7 +80,7 @@ fn damage_behind_a_hint_is_found_by_the_read_that_meets_it() {
     store.close().unwrap();
     dir.flip_bit(SEGMENT, 16 + 26 + 3, 0);
     let store = open(&dir).unwrap();
-    assert!(matches!(store.get(b"a", NOW), Err(Error::Corrupt { offset: 16, .. })));
+    assert!(matches!(store.get(b"a", NOW), Err(Error::Corrupt { offset: 24, .. })));
     assert_eq!(store.get(b"b", NOW).unwrap().as_deref(), Some(&b"second"[..]));
 }
 

@@ -1,10 +1,11 @@
 //! A random workload, and what the store must hold after each of its batches.
 
 use super::Random;
-use bitcask_core::{Batch, Bitcask, Error, UnixMillis};
+use bitcask_core::{Batch, Bitcask, Durability, Error, UnixMillis};
 use std::collections::BTreeMap;
 
-pub type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
+/// Values, and when they expire.
+pub type Contents = BTreeMap<Vec<u8>, (Vec<u8>, Option<UnixMillis>)>;
 pub const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
 /// The states that a store has been through, one per batch, and how far it has acknowledged them.
@@ -13,11 +14,13 @@ pub struct History {
     pub states: Vec<Contents>,
     /// Batches whose durability was acknowledged.
     pub acknowledged: usize,
+    /// Batches that the system has: they outlive the process, and not the machine.
+    pub flushed: usize,
 }
 
 impl History {
     pub fn new(contents: Contents) -> Self {
-        History { states: vec![contents], acknowledged: 0 }
+        History { states: vec![contents], acknowledged: 0, flushed: 0 }
     }
 
     pub fn now(&self) -> &Contents {
@@ -54,7 +57,7 @@ pub fn step(store: &Bitcask, random: &mut Random, history: &mut History) -> Resu
         0 => 1 + random.below(6),
         _ => 1,
     };
-    let mut used = Vec::new();
+    let (mut used, mut deltas, mut prefixes) = (Vec::new(), false, false);
     for _ in 0..count {
         let key = key(random);
         // A batch takes one record of a key that a delta follows.
@@ -66,24 +69,31 @@ pub fn step(store: &Bitcask, random: &mut Random, history: &mut History) -> Resu
                 batch.delete(&key);
                 after.remove(&key);
             }
-            2 if batch.is_empty() => {
+            2 if !deltas => {
                 let prefix = &key[..random.below(key.len() as u64 + 1) as usize];
                 batch.delete_prefix(prefix);
                 after.retain(|key, _| !key.starts_with(prefix));
-                break;
+                // What follows may be put there again, but not be a delta of what is gone.
+                prefixes = true;
+                continue;
             }
-            3..8 if after.contains_key(&key) => {
+            3..8 if after.contains_key(&key) && !prefixes => {
+                deltas = true;
                 let entry = store.entry(&key)?.expect("the model has it");
                 let absorbs = entry.chain.absorbs();
                 let new: Vec<u8> = value(random).into_iter().take(20).collect();
                 let absorbed = entry.deltas[entry.deltas.len() - absorbs..].concat();
-                batch.delta(&key, &[&absorbed[..], &new[..]].concat(), &entry.chain, None);
-                after.get_mut(&key).expect("it is there").extend_from_slice(&new);
+                let (value, expires_at) = after.get_mut(&key).expect("it is there");
+                let delta = [&absorbed[..], &new[..]].concat();
+                batch.delta(&key, &delta, &entry.chain, *expires_at);
+                value.extend_from_slice(&new);
             }
             _ => {
                 let value = value(random);
-                batch.put(&key, &value, None);
-                after.insert(key.clone(), value);
+                let later = UnixMillis(NOW.0 + 1 + random.below(1000));
+                let expires_at = (random.below(5) == 0).then_some(later);
+                batch.put(&key, &value, expires_at);
+                after.insert(key.clone(), (value, expires_at));
             }
         }
         used.push(key);
@@ -92,9 +102,19 @@ pub fn step(store: &Bitcask, random: &mut Random, history: &mut History) -> Resu
         Ok(committed) => {
             history.states.push(after);
             let batches = history.states.len() - 1;
-            if random.below(3) == 0 {
-                store.wait_durable(committed.position())?;
-                history.acknowledged = batches;
+            match random.below(24) {
+                0..8 => {
+                    store.wait_durable(committed.position())?;
+                    history.flushed = batches;
+                    if store.durability() == Durability::Always {
+                        history.acknowledged = batches;
+                    }
+                }
+                8 => {
+                    store.sync()?;
+                    history.acknowledged = batches;
+                }
+                _ => {}
             }
             Ok(())
         }
@@ -119,7 +139,8 @@ pub fn contents(store: &Bitcask) -> Contents {
     keys.into_iter()
         .map(|key| {
             let value = store.get(&key, NOW).expect("it can be read").expect("the index has it");
-            (key, value)
+            let entry = store.entry(&key).expect("it can be read").expect("the index has it");
+            (key, (value, entry.expires_at))
         })
         .collect()
 }
