@@ -1,5 +1,6 @@
 //! What a handler may see and change: its transaction, its session, the server, time and chance.
 
+use super::table;
 use crate::session::Session;
 use crate::shared::Shared;
 use bitmap_store::{Db, Transaction, UnixMillis};
@@ -15,6 +16,13 @@ pub(crate) struct Context<'a> {
     pub session: &'a mut Session,
     pub server: &'a Shared,
     pub random: &'a mut Random,
+}
+
+impl Context<'_> {
+    /// Whether the command was queued and is run by `EXEC`.
+    pub(crate) fn is_in_exec(&self) -> bool {
+        table().get(self.session.last_command).spec.name == "exec"
+    }
 }
 
 /// The generator that handlers take chance from; the same seed gives the same numbers.

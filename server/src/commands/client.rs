@@ -162,10 +162,10 @@ fn list(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     } else if args.len() >= 2 && args.keyword("ID") {
         let ids = args
             .rest()
-            .map(|id| parse_int(id).and_then(|id| u64::try_from(id).ok()).filter(|&id| id > 0))
-            .collect::<Option<Vec<u64>>>()
+            .map(parse_int)
+            .collect::<Option<Vec<i64>>>()
             .ok_or(CommandError::text("ERR Invalid client ID"))?;
-        wanted = Box::new(move |client| ids.contains(&client.id));
+        wanted = Box::new(move |client| ids.contains(&(client.id as i64)));
     } else if !args.is_empty() {
         return Err(CommandError::SYNTAX);
     }

@@ -85,11 +85,14 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
             "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
         ))
     };
+    if !args.len().is_multiple_of(2) {
+        return Err(CommandError::SYNTAX);
+    }
     let mut changes: Vec<(&Parameter, String)> = Vec::new();
     while !args.is_empty() {
         let name = args.next()?;
         let parameter = Parameter::find(name).ok_or_else(|| unknown(name))?;
-        let value = args.next().map_err(|_| CommandError::arity("config|set"))?;
+        let value = args.next()?;
         if changes.iter().any(|(earlier, _)| earlier.name == parameter.name) {
             return Err(failed(parameter, "duplicate parameter"));
         }

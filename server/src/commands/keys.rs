@@ -223,7 +223,7 @@ fn names(keys: Vec<Vec<u8>>) -> Reply {
 }
 
 /// The number of a database; Redis tells one that is no C `int` from one that merely does not exist.
-fn parse_db(args: &mut Args<'_>) -> Result<Db, CommandError> {
+pub(super) fn parse_db(args: &mut Args<'_>) -> Result<Db, CommandError> {
     let number = i32::try_from(args.int()?).map_err(|_| {
         CommandError::text(
             "ERR value is out of range, value must between -2147483648 and 2147483647",

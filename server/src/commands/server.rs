@@ -177,6 +177,12 @@ const MEMORY: &[CommandSpec] = &[
         "O(1)",
         "Outputs memory problems report",
     ),
+    CommandSpec::new("help", 2, ANY, Keys::none(), memory_help).doc(
+        Group::Server,
+        "4.0.0",
+        "O(1)",
+        "Show helpful text about the different subcommands",
+    ),
     CommandSpec::new("stats", 2, Flags::KEYSPACE_WIDE, Keys::none(), memory_stats).doc(
         Group::Server,
         "4.0.0",
@@ -248,8 +254,16 @@ const OBJECT: &[CommandSpec] = &[
 ];
 
 const MODULE: &[CommandSpec] =
-    &[CommandSpec::new("list", 2, Flags::ADMIN.or(Flags::NOSCRIPT), Keys::none(), empty_array)
-        .doc(Group::Server, "4.0.0", "O(1)", "List all modules loaded by the server")];
+    &[
+        CommandSpec::new("help", 2, ANY, Keys::none(), module_help).doc(
+            Group::Server,
+            "5.0.0",
+            "O(1)",
+            "Show helpful text about the different subcommands",
+        ),
+        CommandSpec::new("list", 2, Flags::ADMIN.or(Flags::NOSCRIPT), Keys::none(), empty_array)
+            .doc(Group::Server, "4.0.0", "O(1)", "List all modules loaded by the server"),
+    ];
 
 const SLOWLOG: &[CommandSpec] = &[
     CommandSpec::new("get", -2, ADMIN, Keys::none(), slowlog_get).doc(
@@ -257,6 +271,12 @@ const SLOWLOG: &[CommandSpec] = &[
         "2.2.12",
         "O(1)",
         "Get the slow log's entries",
+    ),
+    CommandSpec::new("help", 2, ANY, Keys::none(), slowlog_help).doc(
+        Group::Server,
+        "6.2.0",
+        "O(1)",
+        "Show helpful text about the different subcommands",
     ),
     CommandSpec::new("len", 2, ADMIN, Keys::none(), zero).doc(
         Group::Server,
@@ -273,6 +293,12 @@ const SLOWLOG: &[CommandSpec] = &[
 ];
 
 const LATENCY: &[CommandSpec] = &[
+    CommandSpec::new("help", 2, ANY, Keys::none(), latency_help).doc(
+        Group::Server,
+        "2.8.13",
+        "O(1)",
+        "Show helpful text about the different subcommands",
+    ),
     CommandSpec::new("histogram", -2, ADMIN, Keys::none(), empty_map).doc(
         Group::Server,
         "7.0.0",
@@ -299,6 +325,12 @@ const ACL: &[CommandSpec] = &[
         "6.0.0",
         "O(1) since the categories and commands are a fixed set.",
         "List the ACL categories or the commands inside a category",
+    ),
+    CommandSpec::new("help", 2, ANY, Keys::none(), acl_help).doc(
+        Group::Server,
+        "6.0.0",
+        "O(1)",
+        "Show helpful text about the different subcommands",
     ),
     CommandSpec::new("whoami", 2, Flags::NOSCRIPT.or(ANY), Keys::none(), acl_whoami).doc(
         Group::Server,
@@ -356,13 +388,15 @@ fn save(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     Ok(Reply::OK)
 }
 
-/// `BGSAVE [SCHEDULE]`: a sync takes milliseconds, so it is done when it answers.
+/// `BGSAVE [SCHEDULE]`: a sync takes milliseconds, so it is done when it answers. Redis does not fork
+/// inside of a transaction, and says so.
 fn bg_save(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     if !(args.is_empty() || args.len() == 1 && args.keyword("SCHEDULE")) {
         return Err(CommandError::SYNTAX);
     }
     save(cx, args)?;
-    Ok(Reply::Status("Background saving started".into()))
+    let done = if cx.is_in_exec() { "scheduled" } else { "started" };
+    Ok(Reply::Status(format!("Background saving {done}").into()))
 }
 
 /// `LASTSAVE`
@@ -564,6 +598,76 @@ fn slowlog_get(_: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Command
         }
     }
     Ok(Reply::Array(Vec::new()))
+}
+
+/// `MEMORY HELP`
+fn memory_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help(
+        "MEMORY",
+        &[
+            "DOCTOR",
+            "    Return memory problems reports.",
+            "STATS",
+            "    Return information about the memory usage of the server.",
+            "USAGE <key> [SAMPLES <count>]",
+            "    Return memory in bytes used by <key> and its value. Nested values are",
+            "    sampled up to <count> times (default: 5, 0 means sample all).",
+        ],
+    ))
+}
+
+/// `LATENCY HELP`
+fn latency_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help(
+        "LATENCY",
+        &[
+            "LATEST",
+            "    Return the latest latency samples for all events.",
+            "RESET [<event> ...]",
+            "    Reset latency data of one or more <event> classes.",
+            "    (default: reset all data for all event classes)",
+            "HISTOGRAM [COMMAND ...]",
+            "    Return a cumulative distribution of latencies in the format of a histogram for the specified command names.",
+            "    If no commands are specified then all histograms are replied.",
+        ],
+    ))
+}
+
+/// `SLOWLOG HELP`
+fn slowlog_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help(
+        "SLOWLOG",
+        &[
+            "GET [<count>]",
+            "    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
+            "    Entries are made of:",
+            "    id, timestamp, time in microseconds, arguments array, client IP and port,",
+            "    client name",
+            "LEN",
+            "    Return the length of the slowlog.",
+            "RESET",
+            "    Reset the slowlog.",
+        ],
+    ))
+}
+
+/// `ACL HELP`
+fn acl_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help(
+        "ACL",
+        &[
+            "CAT [<category>]",
+            "    List all commands that belong to <category>, or all command categories",
+            "    when no category is specified.",
+            "WHOAMI",
+            "    Return the current connection username.",
+        ],
+    ))
+}
+
+/// `MODULE HELP`
+fn module_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help("MODULE", &["LIST", "    Return a list of loaded modules."]))
 }
 
 /// `CLUSTER …`, `READONLY`, `READWRITE`
