@@ -17,7 +17,7 @@ mod transaction;
 pub(crate) use args::{Args, parse_int};
 pub(crate) use context::{Context, Random};
 pub(crate) use dispatch::Executor;
-pub(crate) use document::{Category, docs, info, key_flags, markdown};
+pub(crate) use document::{Category, access_flags, docs, info, markdown};
 pub(crate) use error::CommandError;
 pub(crate) use keys::KeyPositions;
 pub(crate) use spec::{CommandSpec, Flags, Group, Keys};

@@ -13,12 +13,14 @@ const READ: Flags = Flags::READONLY;
 const GROW: Flags = Flags::WRITE.or(Flags::DENYOOM);
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
-    CommandSpec::new("setbit", 4, GROW, Keys::first(), setbit).doc(
-        Group::Bitmap,
-        "2.2.0",
-        "O(1)",
-        "Sets or clears the bit at offset in the string value stored at key",
-    ),
+    CommandSpec::new("setbit", 4, GROW, Keys::first(), setbit)
+        .doc(
+            Group::Bitmap,
+            "2.2.0",
+            "O(1)",
+            "Sets or clears the bit at offset in the string value stored at key",
+        )
+        .access("RW access update"),
     CommandSpec::new("getbit", 3, READ.or(Flags::FAST), Keys::first(), getbit).doc(
         Group::Bitmap,
         "2.2.0",
@@ -37,18 +39,18 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(N)",
         "Find first bit set or clear in a string",
     ),
-    CommandSpec::new("bitop", -4, GROW, Keys::range(2, -1, 1), bitop).doc(
-        Group::Bitmap,
-        "2.6.0",
-        "O(N)",
-        "Perform bitwise operations between strings",
-    ),
-    CommandSpec::new("bitfield", -2, GROW, Keys::first(), bitfield).doc(
-        Group::Bitmap,
-        "3.2.0",
-        "O(1) for each subcommand specified",
-        "Perform arbitrary bitfield integer operations on strings",
-    ),
+    CommandSpec::new("bitop", -4, GROW, Keys::range(2, -1, 1), bitop)
+        .doc(Group::Bitmap, "2.6.0", "O(N)", "Perform bitwise operations between strings")
+        .access_each(&[(Keys::range(2, 2, 1), "OW update"), (Keys::range(3, -1, 1), "RO access")]),
+    CommandSpec::new("bitfield", -2, GROW, Keys::first(), bitfield)
+        .doc(
+            Group::Bitmap,
+            "3.2.0",
+            "O(1) for each subcommand specified",
+            "Perform arbitrary bitfield integer operations on strings",
+        )
+        .access("RW access update variable_flags")
+        .note("This command allows both access and modification of the key"),
     CommandSpec::new("bitfield_ro", -2, READ.or(Flags::FAST), Keys::first(), bitfield_ro).doc(
         Group::Bitmap,
         "6.0.0",

@@ -40,24 +40,28 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Returns the client ID for the current connection",
     ),
-    CommandSpec::new("info", 2, ANY, Keys::none(), info).doc(
-        Group::Connection,
-        "6.2.0",
-        "O(1)",
-        "Returns information about the current client connection.",
-    ),
+    CommandSpec::new("info", 2, ANY, Keys::none(), info)
+        .doc(
+            Group::Connection,
+            "6.2.0",
+            "O(1)",
+            "Returns information about the current client connection.",
+        )
+        .tips(&["nondeterministic_output"]),
     CommandSpec::new("kill", -3, ADMIN, Keys::none(), kill).doc(
         Group::Connection,
         "2.4.0",
         "O(N) where N is the number of client connections",
         "Kill the connection of a client",
     ),
-    CommandSpec::new("list", -2, ADMIN, Keys::none(), list).doc(
-        Group::Connection,
-        "2.4.0",
-        "O(N) where N is the number of client connections",
-        "Get the list of client connections",
-    ),
+    CommandSpec::new("list", -2, ADMIN, Keys::none(), list)
+        .doc(
+            Group::Connection,
+            "2.4.0",
+            "O(N) where N is the number of client connections",
+            "Get the list of client connections",
+        )
+        .tips(&["nondeterministic_output"]),
     CommandSpec::new("no-evict", 3, ADMIN, Keys::none(), no_evict).doc(
         Group::Connection,
         "7.0.0",

@@ -42,12 +42,14 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Rewrite the configuration file with the in memory configuration",
     ),
-    CommandSpec::new("set", -4, ADMIN, Keys::none(), set).doc(
-        Group::Server,
-        "2.0.0",
-        "O(N) when N is the number of configuration parameters provided",
-        "Set configuration parameters to the given values",
-    ),
+    CommandSpec::new("set", -4, ADMIN, Keys::none(), set)
+        .doc(
+            Group::Server,
+            "2.0.0",
+            "O(N) when N is the number of configuration parameters provided",
+            "Set configuration parameters to the given values",
+        )
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
 /// `CONFIG GET pattern …`: names and values, each parameter once. A name that was given whole comes back as

@@ -14,12 +14,9 @@ const GREETING: Flags = Flags::NOSCRIPT
     .or(Flags::ALLOW_BUSY);
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
-    CommandSpec::new("ping", -1, Flags::FAST, Keys::none(), ping).doc(
-        Group::Connection,
-        "1.0.0",
-        "O(1)",
-        "Ping the server",
-    ),
+    CommandSpec::new("ping", -1, Flags::FAST, Keys::none(), ping)
+        .doc(Group::Connection, "1.0.0", "O(1)", "Ping the server")
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new(
         "echo",
         2,

@@ -17,7 +17,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
          elements in the list, set, sorted set or hash. Removing a single key that holds a string \
          value is O(1).",
         "Delete a key",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:agg_sum"]).access("RM delete"),
     CommandSpec::new("unlink", -2, WRITE.or(Flags::FAST), Keys::range(1, -1, 1), del).doc(
         Group::Generic,
         "4.0.0",
@@ -25,57 +25,57 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
          different thread in order to reclaim memory, where N is the number of allocations the \
          deleted objects where composed of.",
         "Delete a key asynchronously in another thread. Otherwise it is just as DEL, but non blocking.",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:agg_sum"]).access("RM delete"),
     CommandSpec::new("exists", -2, READ.or(Flags::FAST), Keys::range(1, -1, 1), exists).doc(
         Group::Generic,
         "1.0.0",
         "O(N) where N is the number of keys to check.",
         "Determine if a key exists",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:agg_sum"]).access("RO"),
     CommandSpec::new("touch", -2, READ.or(Flags::FAST), Keys::range(1, -1, 1), exists).doc(
         Group::Generic,
         "3.2.1",
         "O(N) where N is the number of keys that will be touched.",
         "Alters the last access time of a key(s). Returns the number of existing keys specified.",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:agg_sum"]).access("RO"),
     CommandSpec::new("type", 2, READ.or(Flags::FAST), Keys::first(), kind).doc(
         Group::Generic,
         "1.0.0",
         "O(1)",
         "Determine the type stored at key",
-    ),
+    ).access("RO"),
     CommandSpec::new("keys", 2, SEARCH.or(Flags::DANGEROUS), Keys::none(), keys).doc(
         Group::Generic,
         "1.0.0",
         "O(N) with N being the number of keys in the database, under the assumption that the key names \
          in the database and the given pattern have limited length.",
         "Find all keys matching the given pattern",
-    ),
+    ).tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
     CommandSpec::new("scan", -2, SEARCH, Keys::none(), scan).doc(
         Group::Generic,
         "2.8.0",
         "O(1) for every call. O(N) for a complete iteration, including enough command calls for the \
          cursor to return back to 0. N is the number of elements inside the collection.",
         "Incrementally iterate the keys space",
-    ),
+    ).tips(&["nondeterministic_output", "request_policy:special"]),
     CommandSpec::new("randomkey", 1, SEARCH, Keys::none(), random_key).doc(
         Group::Generic,
         "1.0.0",
         "O(1)",
         "Return a random key from the keyspace",
-    ),
+    ).tips(&["request_policy:all_shards", "nondeterministic_output"]),
     CommandSpec::new("rename", 3, WRITE, Keys::range(1, 2, 1), rename).doc(
         Group::Generic,
         "1.0.0",
         "O(1)",
         "Rename a key",
-    ),
+    ).access_each(&[(Keys::first(), "RW access delete"), (Keys::range(2, 2, 1), "OW update")]),
     CommandSpec::new("renamenx", 3, WRITE.or(Flags::FAST), Keys::range(1, 2, 1), rename_nx).doc(
         Group::Generic,
         "1.0.0",
         "O(1)",
         "Rename a key, only if the new key does not exist",
-    ),
+    ).access_each(&[(Keys::first(), "RW access delete"), (Keys::range(2, 2, 1), "OW insert")]),
     CommandSpec::new(
         "copy",
         -3,
@@ -88,7 +88,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "6.2.0",
         "O(N) worst case for collections, where N is the number of nested items. O(1) for string values.",
         "Copy a key",
-    ),
+    ).access_each(&[(Keys::first(), "RO access"), (Keys::range(2, 2, 1), "OW update")]),
     CommandSpec::new(
         "move",
         3,
@@ -96,7 +96,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         Keys::first(),
         move_to_db,
     )
-    .doc(Group::Generic, "1.0.0", "O(1)", "Move a key to another database"),
+    .doc(Group::Generic, "1.0.0", "O(1)", "Move a key to another database").access("RW access update"),
 ];
 
 /// `DEL key [key ...]`, `UNLINK`: replies with the number of keys that were there.

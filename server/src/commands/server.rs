@@ -11,10 +11,13 @@ use std::time::Duration;
 
 const ANY: Flags = Flags::LOADING.or(Flags::STALE);
 const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(ANY);
+const LOG: Flags = Flags::ADMIN.or(ANY);
 const FLUSH: Flags = Flags::WRITE.or(Flags::EXCLUSIVE).or(Flags::KEYSPACE).or(Flags::DANGEROUS);
 const DB_SIZE: Flags = Flags::READONLY.or(Flags::FAST).or(Flags::KEYSPACE).or(Flags::KEYSPACE_WIDE);
 // Figures of the store are gathered under all of its locks.
 const INFO: Flags = ANY.or(Flags::DANGEROUS).or(Flags::KEYSPACE_WIDE);
+const ROLE: Flags =
+    ANY.or(Flags::NOSCRIPT).or(Flags::FAST).or(Flags::ADMIN_CATEGORY).or(Flags::DANGEROUS);
 const SAVE: Flags =
     Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING).or(Flags::KEYSPACE_WIDE);
 
@@ -24,31 +27,31 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "1.0.0",
         "O(1)",
         "Get information and statistics about the server",
-    ),
+    ).tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     CommandSpec::new("dbsize", 1, DB_SIZE, Keys::none(), db_size).doc(
         Group::Server,
         "1.0.0",
         "O(1)",
         "Return the number of keys in the selected database",
-    ),
+    ).tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
     CommandSpec::new("flushdb", -1, FLUSH, Keys::none(), flush_db).doc(
         Group::Server,
         "1.0.0",
         "O(N) where N is the number of keys in the selected database",
         "Remove all keys from the current database",
-    ),
+    ).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new("flushall", -1, FLUSH, Keys::none(), flush_all).doc(
         Group::Server,
         "1.0.0",
         "O(N) where N is the total number of keys in all databases",
         "Remove all keys from all databases",
-    ),
+    ).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new("time", 1, ANY.or(Flags::FAST), Keys::none(), time).doc(
         Group::Server,
         "2.6.0",
         "O(1)",
         "Return the current server time",
-    ),
+    ).tips(&["nondeterministic_output"]),
     CommandSpec::new("save", 1, SAVE.or(Flags::NO_MULTI), Keys::none(), save).doc(
         Group::Server,
         "1.0.0",
@@ -73,7 +76,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "1.0.0",
         "O(1)",
         "Get the UNIX time stamp of the last successful save to disk",
-    ),
+    ).tips(&["nondeterministic_output"]),
     CommandSpec::new(
         "shutdown",
         -1,
@@ -115,19 +118,19 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Display some computer art and the Redis version",
     ),
-    CommandSpec::new("role", 1, ANY.or(Flags::NOSCRIPT).or(Flags::FAST), Keys::none(), role).doc(
+    CommandSpec::new("role", 1, ROLE, Keys::none(), role).doc(
         Group::Server,
         "2.8.12",
         "O(1)",
         "Return the role of the instance in the context of replication",
     ),
-    CommandSpec::new("wait", 3, Flags::NOSCRIPT, Keys::none(), wait).doc(
+    CommandSpec::new("wait", 3, Flags::NOSCRIPT.or(Flags::CONNECTION), Keys::none(), wait).doc(
         Group::Generic,
         "3.0.0",
         "O(1)",
         "Wait for the synchronous replication of all the write commands sent in the context of the \
          current connection",
-    ),
+    ).tips(&["request_policy:all_shards", "response_policy:agg_min"]),
     CommandSpec::new("readonly", 1, ANY.or(Flags::FAST), Keys::none(), no_cluster).doc(
         Group::Connection,
         "3.0.0",
@@ -140,7 +143,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Disables read queries for a connection to a cluster replica node",
     ),
-    CommandSpec::new("cluster", -2, ANY, Keys::none(), no_cluster).doc(
+    CommandSpec::new("cluster", -2, Flags::NONE, Keys::none(), no_cluster).doc(
         Group::Server,
         "3.0.0",
         "O(1)",
@@ -171,30 +174,26 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 ];
 
 const MEMORY: &[CommandSpec] = &[
-    CommandSpec::new("doctor", 2, Flags::NONE, Keys::none(), memory_doctor).doc(
-        Group::Server,
-        "4.0.0",
-        "O(1)",
-        "Outputs memory problems report",
-    ),
+    CommandSpec::new("doctor", 2, Flags::NONE, Keys::none(), memory_doctor)
+        .doc(Group::Server, "4.0.0", "O(1)", "Outputs memory problems report")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     CommandSpec::new("help", 2, ANY, Keys::none(), memory_help).doc(
         Group::Server,
         "4.0.0",
         "O(1)",
         "Show helpful text about the different subcommands",
     ),
-    CommandSpec::new("stats", 2, Flags::KEYSPACE_WIDE, Keys::none(), memory_stats).doc(
-        Group::Server,
-        "4.0.0",
-        "O(1)",
-        "Show memory usage details",
-    ),
-    CommandSpec::new("usage", -3, Flags::READONLY, Keys::range(2, 2, 1), memory_usage).doc(
-        Group::Server,
-        "4.0.0",
-        "O(N) where N is the number of samples.",
-        "Estimate the memory usage of a key",
-    ),
+    CommandSpec::new("stats", 2, Flags::KEYSPACE_WIDE, Keys::none(), memory_stats)
+        .doc(Group::Server, "4.0.0", "O(1)", "Show memory usage details")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
+    CommandSpec::new("usage", -3, Flags::READONLY, Keys::range(2, 2, 1), memory_usage)
+        .doc(
+            Group::Server,
+            "4.0.0",
+            "O(N) where N is the number of samples.",
+            "Estimate the memory usage of a key",
+        )
+        .access("RO"),
 ];
 
 const OBJECT: &[CommandSpec] = &[
@@ -205,7 +204,9 @@ const OBJECT: &[CommandSpec] = &[
         Keys::range(2, 2, 1),
         object_encoding,
     )
-    .doc(Group::Generic, "2.2.3", "O(1)", "Inspect the internal encoding of a Redis object"),
+    .doc(Group::Generic, "2.2.3", "O(1)", "Inspect the internal encoding of a Redis object")
+    .tips(&["nondeterministic_output"])
+    .access("RO"),
     CommandSpec::new(
         "freq",
         3,
@@ -218,8 +219,10 @@ const OBJECT: &[CommandSpec] = &[
         "4.0.0",
         "O(1)",
         "Get the logarithmic access frequency counter of a Redis object",
-    ),
-    CommandSpec::new("help", 2, ANY, Keys::none(), object_help).doc(
+    )
+    .tips(&["nondeterministic_output"])
+    .access("RO"),
+    CommandSpec::new("help", 2, ANY.or(Flags::KEYSPACE), Keys::none(), object_help).doc(
         Group::Generic,
         "6.2.0",
         "O(1)",
@@ -232,12 +235,9 @@ const OBJECT: &[CommandSpec] = &[
         Keys::range(2, 2, 1),
         object_idle_time,
     )
-    .doc(
-        Group::Generic,
-        "2.2.3",
-        "O(1)",
-        "Get the time since a Redis object was last accessed",
-    ),
+    .doc(Group::Generic, "2.2.3", "O(1)", "Get the time since a Redis object was last accessed")
+    .tips(&["nondeterministic_output"])
+    .access("RO"),
     CommandSpec::new(
         "refcount",
         3,
@@ -245,51 +245,39 @@ const OBJECT: &[CommandSpec] = &[
         Keys::range(2, 2, 1),
         object_ref_count,
     )
-    .doc(
-        Group::Generic,
-        "2.2.3",
-        "O(1)",
-        "Get the number of references to the value of the key",
-    ),
+    .doc(Group::Generic, "2.2.3", "O(1)", "Get the number of references to the value of the key")
+    .tips(&["nondeterministic_output"])
+    .access("RO"),
 ];
 
-const MODULE: &[CommandSpec] =
-    &[
-        CommandSpec::new("help", 2, ANY, Keys::none(), module_help).doc(
-            Group::Server,
-            "5.0.0",
-            "O(1)",
-            "Show helpful text about the different subcommands",
-        ),
-        CommandSpec::new("list", 2, Flags::ADMIN.or(Flags::NOSCRIPT), Keys::none(), empty_array)
-            .doc(Group::Server, "4.0.0", "O(1)", "List all modules loaded by the server"),
-    ];
+const MODULE: &[CommandSpec] = &[
+    CommandSpec::new("help", 2, ANY, Keys::none(), module_help).doc(
+        Group::Server,
+        "5.0.0",
+        "O(1)",
+        "Show helpful text about the different subcommands",
+    ),
+    CommandSpec::new("list", 2, Flags::ADMIN.or(Flags::NOSCRIPT), Keys::none(), empty_array)
+        .doc(Group::Server, "4.0.0", "O(1)", "List all modules loaded by the server")
+        .tips(&["nondeterministic_output_order"]),
+];
 
 const SLOWLOG: &[CommandSpec] = &[
-    CommandSpec::new("get", -2, ADMIN, Keys::none(), slowlog_get).doc(
-        Group::Server,
-        "2.2.12",
-        "O(1)",
-        "Get the slow log's entries",
-    ),
+    CommandSpec::new("get", -2, LOG, Keys::none(), slowlog_get)
+        .doc(Group::Server, "2.2.12", "O(1)", "Get the slow log's entries")
+        .tips(&["request_policy:all_nodes", "nondeterministic_output"]),
     CommandSpec::new("help", 2, ANY, Keys::none(), slowlog_help).doc(
         Group::Server,
         "6.2.0",
         "O(1)",
         "Show helpful text about the different subcommands",
     ),
-    CommandSpec::new("len", 2, ADMIN, Keys::none(), zero).doc(
-        Group::Server,
-        "2.2.12",
-        "O(1)",
-        "Get the slow log's length",
-    ),
-    CommandSpec::new("reset", 2, ADMIN, Keys::none(), ok).doc(
-        Group::Server,
-        "2.2.12",
-        "O(1)",
-        "Clear all entries from the slow log",
-    ),
+    CommandSpec::new("len", 2, LOG, Keys::none(), zero)
+        .doc(Group::Server, "2.2.12", "O(1)", "Get the slow log's length")
+        .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"]),
+    CommandSpec::new("reset", 2, LOG, Keys::none(), ok)
+        .doc(Group::Server, "2.2.12", "O(1)", "Clear all entries from the slow log")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
 const LATENCY: &[CommandSpec] = &[
@@ -299,24 +287,20 @@ const LATENCY: &[CommandSpec] = &[
         "O(1)",
         "Show helpful text about the different subcommands",
     ),
-    CommandSpec::new("histogram", -2, ADMIN, Keys::none(), empty_map).doc(
-        Group::Server,
-        "7.0.0",
-        "O(1)",
-        "Return the cumulative distribution of latencies of a subset of commands or all.",
-    ),
-    CommandSpec::new("latest", 2, ADMIN, Keys::none(), empty_array).doc(
-        Group::Server,
-        "2.8.13",
-        "O(1)",
-        "Return the latest latency samples for all events.",
-    ),
-    CommandSpec::new("reset", -2, ADMIN, Keys::none(), zero).doc(
-        Group::Server,
-        "2.8.13",
-        "O(1)",
-        "Reset latency data for one or more events.",
-    ),
+    CommandSpec::new("histogram", -2, ADMIN, Keys::none(), empty_map)
+        .doc(
+            Group::Server,
+            "7.0.0",
+            "O(1)",
+            "Return the cumulative distribution of latencies of a subset of commands or all.",
+        )
+        .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    CommandSpec::new("latest", 2, ADMIN, Keys::none(), empty_array)
+        .doc(Group::Server, "2.8.13", "O(1)", "Return the latest latency samples for all events.")
+        .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    CommandSpec::new("reset", -2, ADMIN, Keys::none(), zero)
+        .doc(Group::Server, "2.8.13", "O(1)", "Reset latency data for one or more events.")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
 const ACL: &[CommandSpec] = &[

@@ -74,10 +74,19 @@ fn the_table_of_commands_can_be_asked() {
     assert_eq!(setbit[1], Reply::Int(4));
     assert_eq!(setbit[3..6], [Reply::Int(1), Reply::Int(1), Reply::Int(1)]);
     assert!(matches!(info[1], Reply::Null | Reply::NullArray));
+    let Reply::Array(keys) = client.run("COMMAND INFO keys") else { panic!() };
+    let Reply::Array(keys) = &keys[0] else { panic!("{keys:?}") };
+    let tips = "[\"request_policy:all_shards\", \"nondeterministic_output_order\"]";
+    assert_eq!(shown(&keys[7]), tips);
     client.talk(
         r#"
         COMMAND GETKEYS MSET a 1 b 2 → ["a", "b"]
         COMMAND GETKEYS BITOP AND d a b → ["d", "a", "b"]
+        COMMAND GETKEYSANDFLAGS BITOP AND d a → [["d", [+OW, +update]], ["a", [+RO, +access]]]
+        COMMAND GETKEYSANDFLAGS SET k v → [["k", [+OW, +update]]]
+        COMMAND GETKEYSANDFLAGS SET k v EX 9 get → [["k", [+RW, +access, +update]]]
+        COMMAND GETKEYSANDFLAGS BITFIELD k GET u8 0 OVERFLOW SAT → [["k", [+RO, +access]]]
+        COMMAND GETKEYSANDFLAGS BITFIELD k GET u8 0 SET u8 0 1 → [["k", [+RW, +access, +update]]]
         COMMAND GETKEYS PING x → -ERR The command has no key arguments
         COMMAND GETKEYS NOSUCH x → -ERR Invalid command specified
         "#,
