@@ -2,6 +2,7 @@
 
 use crate::clients::{Clients, Wish};
 use crate::clock;
+use crate::command::Warned;
 use crate::config::{Config, Settings, worker_threads};
 use crate::error::Error;
 use crate::net;
@@ -70,6 +71,7 @@ impl Server {
             started: Instant::now(),
             run_id: run_id(),
             last_save: AtomicU64::new(clock::now().0 / 1000),
+            http_warned: Warned::default(),
             ops_per_second: AtomicU64::new(0),
             active_expiry: AtomicBool::new(true),
         });
