@@ -57,6 +57,7 @@ impl Executor {
     /// Publishes what was counted; call it before waiting for input.
     pub(crate) fn end_batch(&mut self, query_bytes: usize, output_bytes: usize) {
         self.tally.flush(&self.server.stats);
+        self.session.lookups.flush(&self.server.stats);
         let now = self.clock.now();
         self.session.publish(now, query_bytes, output_bytes);
     }

@@ -68,18 +68,22 @@ fn setbit(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 /// `GETBIT key offset`
 fn getbit(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, offset) = (args.key()?, args.bit_offset()?);
-    Ok(Reply::from(cx.tx.get_bit(cx.db, key, offset)?))
+    let bit = cx.tx.get_bit(cx.db, key, offset)?;
+    cx.looked_up_key(key, bit)?;
+    Ok(Reply::from(bit))
 }
 
 /// `BITCOUNT key [start end [BYTE|BIT]]`
 fn bitcount(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     if args.is_empty() {
-        return Ok(Reply::from(cx.tx.count_bits(cx.db, key, 0..MAX_VALUE_BYTES * 8)?));
+        let count = cx.tx.count_bits(cx.db, key, 0..MAX_VALUE_BYTES * 8)?;
+        cx.looked_up_key(key, count > 0)?;
+        return Ok(Reply::from(count));
     }
     // Redis looks the key up before it reads the range: a missing one counts 0 whatever follows.
     let len_bytes = cx.tx.strlen(cx.db, key)?;
-    if len_bytes == 0 && !cx.tx.exists(cx.db, key)? {
+    if !cx.looked_up_key(key, len_bytes > 0)? {
         return Ok(Reply::Int(0));
     }
     if !matches!(args.len(), 2 | 3) {
@@ -104,7 +108,7 @@ fn bitpos(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
     };
     // As for BITCOUNT, a missing key has its answer before the rest is looked at.
     let len_bytes = cx.tx.strlen(cx.db, key)?;
-    if len_bytes == 0 && !cx.tx.exists(cx.db, key)? {
+    if !cx.looked_up_key(key, len_bytes > 0)? {
         return Ok(Reply::Int(if bit { -1 } else { 0 }));
     }
     if args.len() > 3 {
@@ -197,6 +201,10 @@ fn bitop(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
             )));
         }
         _ => {}
+    }
+    // Before it runs: the destination may be a source.
+    for source in &sources {
+        cx.looked_up_key(source, false)?;
     }
     Ok(Reply::from(cx.tx.bit_op(operation, cx.db, destination, &sources)?))
 }

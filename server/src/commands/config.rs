@@ -115,6 +115,7 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
 
 /// `CONFIG RESETSTAT`
 fn reset_stat(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    cx.session.lookups.flush(&cx.server.stats);
     cx.server.stats.reset();
     Ok(Reply::OK)
 }

@@ -226,7 +226,9 @@ fn report(
     show: impl FnOnce(UnixMillis) -> u64,
 ) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::Int(match cx.tx.expiry(cx.db, key)? {
+    let expiry = cx.tx.expiry(cx.db, key)?;
+    cx.looked_up(expiry.is_some());
+    Ok(Reply::Int(match expiry {
         None => -2,
         Some(None) => -1,
         Some(Some(at)) => i64::try_from(show(at)).unwrap_or(i64::MAX),

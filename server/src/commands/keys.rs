@@ -113,7 +113,7 @@ fn del(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let mut found = 0;
     for key in args.rest() {
-        found += i64::from(cx.tx.exists(cx.db, key)?);
+        found += i64::from(cx.looked_up_key(key, false)?);
     }
     Ok(Reply::Int(found))
 }
@@ -122,6 +122,7 @@ fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 fn kind(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let kind = cx.tx.kind(cx.db, key)?;
+    cx.looked_up(kind.is_some());
     Ok(Reply::Status(kind.map_or("none", Kind::text).into()))
 }
 
@@ -206,7 +207,9 @@ fn copy(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     if (cx.db, from) == (db, to) {
         return Err(CommandError::SAME_OBJECT);
     }
-    Ok(Reply::from(cx.tx.copy((cx.db, from), (db, to), replace)?))
+    let copied = cx.tx.copy((cx.db, from), (db, to), replace)?;
+    cx.looked_up_key(from, copied)?;
+    Ok(Reply::from(copied))
 }
 
 /// `MOVE key db`: replies 0 if the key is missing here or taken there.

@@ -328,6 +328,7 @@ const ACL: &[CommandSpec] = &[
 fn info_text(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let sections: Vec<String> =
         args.rest().map(|section| String::from_utf8_lossy(section).to_ascii_lowercase()).collect();
+    cx.session.lookups.flush(&cx.server.stats);
     let text = info::text(cx.server, cx.now, &sections);
     Ok(Reply::Verbatim { format: *b"txt", text: Bytes::from(text) })
 }
@@ -452,7 +453,9 @@ fn memory_stats(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError
 
 /// `OBJECT ENCODING key`
 fn object_encoding(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(match cx.tx.encoding(cx.db, args.key()?)? {
+    let encoding = cx.tx.encoding(cx.db, args.key()?)?;
+    cx.looked_up(encoding.is_some());
+    Ok(match encoding {
         Some(encoding) => Reply::bulk(Bytes::from_static(encoding.text().as_bytes())),
         None => Reply::Null,
     })
@@ -460,17 +463,17 @@ fn object_encoding(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Co
 
 /// `OBJECT REFCOUNT key`: a value belongs to its key alone.
 fn object_ref_count(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.tx.exists(cx.db, args.key()?)? { Reply::Int(1) } else { Reply::Null })
+    Ok(if cx.looked_up_key(args.key()?, false)? { Reply::Int(1) } else { Reply::Null })
 }
 
 /// `OBJECT IDLETIME key`: times of access are not kept.
 fn object_idle_time(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.tx.exists(cx.db, args.key()?)? { Reply::Int(0) } else { Reply::Null })
+    Ok(if cx.looked_up_key(args.key()?, false)? { Reply::Int(0) } else { Reply::Null })
 }
 
 /// `OBJECT FREQ key`: as Redis without an LFU policy.
 fn object_freq(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    if !cx.tx.exists(cx.db, args.key()?)? {
+    if !cx.looked_up_key(args.key()?, false)? {
         return Ok(Reply::Null);
     }
     Err(CommandError::text(

@@ -4,7 +4,7 @@ mod lcs;
 mod options;
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
-use bitmap_store::{Error, UnixMillis};
+use bitmap_store::{Bytes, Error, UnixMillis};
 use lcs::lcs;
 use options::{Existence, Expiry, GetExOptions, SetOptions};
 use resp::Reply;
@@ -163,7 +163,14 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 /// `GET key`
 fn get(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.get(cx.db, key)?))
+    Ok(Reply::from(read(cx, key)?))
+}
+
+/// The value of a key, counted as looked up.
+fn read(cx: &mut Context<'_>, key: &[u8]) -> Result<Option<Bytes>, CommandError> {
+    let value = cx.tx.get(cx.db, key)?;
+    cx.looked_up(value.is_some());
+    Ok(value)
 }
 
 /// `SET key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time|PXAT unix-time|KEEPTTL]`
@@ -178,7 +185,7 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
         Expiry::In(time, amount) => Some(time.resolve_positive(amount.parse()?, cx.now, "set")?),
         Expiry::Unchanged | Expiry::Removed => None,
     };
-    let old = if options.get { cx.tx.get(cx.db, key)? } else { None };
+    let old = if options.get { read(cx, key)? } else { None };
     let proceed = match options.existence {
         Existence::Any => true,
         Existence::Missing => !cx.tx.exists(cx.db, key)?,
@@ -247,7 +254,7 @@ fn set_for(
 /// `GETSET key value`: replies with the old value; the key's expiry is gone.
 fn get_set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, value) = (args.key()?, args.next()?);
-    let old = cx.tx.get(cx.db, key)?;
+    let old = read(cx, key)?;
     cx.tx.set(cx.db, key, value, None)?;
     Ok(Reply::from(old))
 }
@@ -255,7 +262,7 @@ fn get_set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
 /// `GETDEL key`
 fn get_del(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    let old = cx.tx.get(cx.db, key)?;
+    let old = read(cx, key)?;
     if old.is_some() {
         cx.tx.delete(cx.db, key)?;
     }
@@ -267,7 +274,7 @@ fn get_ex(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
     let key = args.key()?;
     let options = GetExOptions::parse(args)?;
     // A missing key is missing whatever time is asked for, valid or not.
-    let Some(value) = cx.tx.get(cx.db, key)? else {
+    let Some(value) = read(cx, key)? else {
         return Ok(Reply::Null);
     };
     match options.expiry {
@@ -289,7 +296,9 @@ fn get_ex(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 fn mget(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let mut values = Vec::with_capacity(args.len());
     for key in args.rest() {
-        values.push(match cx.tx.get(cx.db, key) {
+        let value = cx.tx.get(cx.db, key);
+        cx.looked_up(!matches!(value, Ok(None)));
+        values.push(match value {
             Err(Error::WrongType) => Reply::Null,
             value => Reply::from(value?),
         });
@@ -337,13 +346,17 @@ fn append(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 /// `STRLEN key`: in bytes, 0 for a missing key.
 fn strlen(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.strlen(cx.db, key)?))
+    let len = cx.tx.strlen(cx.db, key)?;
+    cx.looked_up_key(key, len > 0)?;
+    Ok(Reply::from(len))
 }
 
 /// `GETRANGE key start end`, `SUBSTR`: both ends count; negative ones from the end of the string.
 fn get_range(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, start, end) = (args.key()?, args.int()?, args.int()?);
-    Ok(Reply::Bulk(cx.tx.get_range(cx.db, key, start, end)?))
+    let part = cx.tx.get_range(cx.db, key, start, end)?;
+    cx.looked_up_key(key, !part.is_empty())?;
+    Ok(Reply::Bulk(part))
 }
 
 /// `SETRANGE key offset value`: replies with the length after it. An empty value changes nothing.

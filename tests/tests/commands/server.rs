@@ -57,10 +57,52 @@ fn info_has_the_sections_and_fields_that_monitors_read() {
     assert!(keyspace.starts_with("# Keyspace\r\n") && !keyspace.contains("# Server"));
     let stats = text(client.run("INFO commandstats"));
     assert!(stats.contains("cmdstat_set:calls=1,"), "{stats}");
+    assert_eq!(text(client.run("INFO latencystats")).lines().next(), Some("# Latencystats"));
     if !is_redis() {
         // As bitmapist-server has them.
         assert!(text(client.run("INFO keys")).contains("keys_total:1\n"));
         assert!(text(client.run("INFO commands")).contains("set:1\n"));
+    }
+}
+
+#[test]
+fn keys_that_were_looked_for_are_counted_as_found_or_not() {
+    let (_dir, _server, mut client) = fresh();
+    client.talk(
+        r#"
+        MSET k v empty "" → +OK
+        SETBIT bits 7 0 → :0
+        "#,
+    );
+    for (line, hits, misses) in [
+        ("GET k", 1, 0),
+        ("GET missing", 0, 1),
+        ("MGET k missing empty", 2, 1),
+        ("EXISTS k missing k", 2, 1),
+        ("TTL missing", 0, 1),
+        ("TYPE k", 1, 0),
+        ("GETBIT bits 7", 1, 0),
+        ("GETBIT missing 7", 0, 1),
+        ("BITCOUNT bits", 1, 0),
+        ("BITCOUNT missing 0 -1", 0, 1),
+        ("STRLEN empty", 1, 0),
+        ("GETRANGE k 5 9", 1, 0),
+        ("BITFIELD_RO k GET u8 0 GET u8 8", 1, 0),
+        ("BITOP OR k k missing bits", 2, 1),
+        ("OBJECT ENCODING missing", 0, 1),
+        ("GETSET k v", 1, 0),
+        ("COPY k copy", 1, 0),
+        ("COPY k copy", 1, 0),
+        ("SET k v", 0, 0),
+        ("SETBIT bits 9 1", 0, 0),
+        ("DEL missing", 0, 0),
+        ("DBSIZE", 0, 0),
+    ] {
+        client.talk("CONFIG RESETSTAT → +OK");
+        client.run(line);
+        let info = shown(&client.run("INFO stats"));
+        let expected = format!("keyspace_hits:{hits}\\r\\nkeyspace_misses:{misses}\\r\\n");
+        assert!(info.contains(&expected), "{line}: {info}");
     }
 }
 
