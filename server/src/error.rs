@@ -29,6 +29,15 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// There is neither an address nor a Unix socket to listen on.
+    NoAddress,
+    /// The system allows so few open files that not even one client could be served.
+    OpenFiles {
+        /// How many it allows.
+        limit: u64,
+        /// How many it would have to allow.
+        needed: u64,
+    },
     /// The system refused threads or signals.
     System(io::Error),
 }
@@ -52,6 +61,15 @@ impl fmt::Display for Error {
                  or choose another address (--addr)."
             ),
             Error::Bind { addr, source } => write!(f, "cannot listen on {addr}: {source}"),
+            Error::NoAddress => f.write_str(
+                "nothing to listen on: the address is empty (--addr), and there is no Unix socket \
+                 (--unixsocket). Give one of them.",
+            ),
+            Error::OpenFiles { limit, needed } => write!(
+                f,
+                "cannot start: the system allows {limit} open files, and at least {needed} are needed. \
+                 Raise the limit (ulimit -n, or LimitNOFILE of systemd)."
+            ),
             Error::System(source) => write!(f, "cannot start: {source}"),
         }
     }
@@ -74,7 +92,7 @@ fn advice(error: &bitmap_store::Error) -> &'static str {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::NotADirectory { .. } => None,
+            Error::NotADirectory { .. } | Error::NoAddress | Error::OpenFiles { .. } => None,
             Error::Store { source, .. } => Some(source),
             Error::Bind { source, .. } | Error::System(source) => Some(source),
         }

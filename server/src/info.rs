@@ -17,7 +17,7 @@ pub(crate) const REDIS_VERSION: &str = "7.2.4";
 type Section = (&'static str, fn(&mut Lines, &Shared, UnixMillis));
 
 /// In Redis' order, then our own.
-const SECTIONS: [Section; 13] = [
+const SECTIONS: [Section; 14] = [
     ("Server", server_section),
     ("Clients", clients_section),
     ("Memory", memory_section),
@@ -28,13 +28,15 @@ const SECTIONS: [Section; 13] = [
     ("Modules", |_, _, _| {}),
     ("Commandstats", command_section),
     ("Errorstats", error_section),
+    // Latencies are not kept: as on a Redis where no command has run.
+    ("Latencystats", |_, _, _| {}),
     ("Cluster", |lines, _, _| lines.field("cluster_enabled", 0)),
     ("Keyspace", keyspace_section),
     ("Bitmapistd", own_section),
 ];
 
 /// What only `INFO all` shows.
-const NOT_BY_DEFAULT: [&str; 1] = ["Commandstats"];
+const NOT_BY_DEFAULT: [&str; 2] = ["Commandstats", "Latencystats"];
 
 /// The text for the sections named (in lower case); none are the default ones.
 pub(crate) fn text(server: &Shared, now: UnixMillis, sections: &[String]) -> String {
@@ -205,8 +207,8 @@ fn stats_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("sync_partial_err", 0);
     lines.field("expired_keys", stats.expired);
     lines.field("evicted_keys", 0);
-    lines.field("keyspace_hits", stats.cache_hits);
-    lines.field("keyspace_misses", stats.cache_misses);
+    lines.field("keyspace_hits", get(&server.stats.keyspace_hits));
+    lines.field("keyspace_misses", get(&server.stats.keyspace_misses));
     lines.field("pubsub_channels", 0);
     lines.field("pubsub_patterns", 0);
     lines.field("latest_fork_usec", 0);

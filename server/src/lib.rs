@@ -27,6 +27,7 @@ mod commands;
 mod error;
 mod info;
 mod net;
+mod open_files;
 mod server;
 mod session;
 mod shared;

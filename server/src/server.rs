@@ -2,9 +2,11 @@
 
 use crate::clients::{Clients, Wish};
 use crate::clock;
+use crate::command::Warned;
 use crate::config::{Config, Settings, worker_threads};
 use crate::error::Error;
 use crate::net;
+use crate::open_files;
 use crate::shared::{Shared, Shutdown};
 use crate::stats::Stats;
 use bitmap_store::{Keyspace, Options, RecoveryReport};
@@ -31,8 +33,14 @@ impl Server {
     /// wait.
     ///
     /// # Errors
-    /// The directory is in use, damaged or a file; an address is in use. Nothing is left behind.
-    pub fn start(config: Config) -> Result<Handle, Error> {
+    /// The directory is in use, damaged or a file; an address is in use, or there is none. Nothing is
+    /// left behind.
+    pub fn start(mut config: Config) -> Result<Handle, Error> {
+        if config.addr.is_empty() && config.unixsocket.is_none() {
+            return Err(Error::NoAddress);
+        }
+        refuse_file(&config.dir)?;
+        config.maxclients = maxclients(&config)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(worker_threads())
             .thread_name("bitmapistd")
@@ -42,15 +50,16 @@ impl Server {
         let _entered = runtime.enter();
         let bound = net::bind(&config.addr, config.unixsocket.as_deref())
             .map_err(|e| Error::Bind { addr: e.what, source: e.source })?;
-        refuse_file(&config.dir)?;
         let options = Options {
             durability: config.sync,
             cache_bytes: config.cache_bytes,
             segment_bytes: config.segment_bytes,
             ..Options::default()
         };
-        let keyspace = Keyspace::open(&config.dir, options)
-            .map_err(|source| Error::Store { dir: config.dir.clone(), source })?;
+        let keyspace = Keyspace::open(&config.dir, options).map_err(|source| {
+            config.unixsocket.iter().for_each(|path| remove_socket(path));
+            Error::Store { dir: config.dir.clone(), source }
+        })?;
         let shared = Arc::new(Shared {
             keyspace,
             settings: Settings::new(&config),
@@ -62,6 +71,7 @@ impl Server {
             started: Instant::now(),
             run_id: run_id(),
             last_save: AtomicU64::new(clock::now().0 / 1000),
+            http_warned: Warned::default(),
             ops_per_second: AtomicU64::new(0),
             active_expiry: AtomicBool::new(true),
         });
@@ -176,6 +186,23 @@ async fn drain(shared: &Shared) {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     shared.clients.wish_all(Wish::Kill);
+}
+
+/// How many clients there may be: as many as are wanted, or as the system has files for.
+fn maxclients(config: &Config) -> Result<usize, Error> {
+    let wanted = config.maxclients;
+    let fitting = open_files::make_room(wanted, &config.dir)
+        .map_err(|few| Error::OpenFiles { limit: few.limit, needed: few.needed })?;
+    if fitting < wanted {
+        tracing::warn!("{}", open_files::advice(wanted, fitting));
+    }
+    Ok(fitting)
+}
+
+/// The socket was bound and will not be served.
+#[allow(clippy::disallowed_methods)] // a socket, not a file of the store
+fn remove_socket(path: &Path) {
+    let _ = std::fs::remove_file(path);
 }
 
 /// bitmapist-server keeps its data in one file; say so rather than fail obscurely.

@@ -2,6 +2,7 @@
 
 use crate::clients::Client;
 use crate::command::{CommandId, Queue};
+use crate::stats::Lookups;
 use bitmap_store::{Db, UnixMillis, Watch};
 use resp::Protocol;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub(crate) struct Session {
     pub queue: Queue,
     pub reply_mode: ReplyMode,
     pub last_command: CommandId,
+    pub lookups: Lookups,
     /// Close the connection once the replies so far are written.
     pub close: bool,
     /// Wait so long before the reply is sent (`DEBUG SLEEP`).
@@ -42,6 +44,7 @@ impl Session {
             queue: Queue::default(),
             reply_mode: ReplyMode::On,
             last_command: CommandId(0),
+            lookups: Lookups::default(),
             close: false,
             delay: None,
             watched: Vec::new(),

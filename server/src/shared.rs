@@ -1,6 +1,7 @@
 //! What all connections of a server share.
 
 use crate::clients::Clients;
+use crate::command::Warned;
 use crate::config::Settings;
 use crate::stats::Stats;
 use bitmap_store::Keyspace;
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub run_id: String,
     /// When `SAVE` or `BGSAVE` last synced, in seconds since 1970.
     pub last_save: AtomicU64,
+    /// When HTTP was last warned of.
+    pub http_warned: Warned,
     /// Commands run in the last second.
     pub ops_per_second: AtomicU64,
     /// Whether due keys are deleted in the background (`DEBUG SET-ACTIVE-EXPIRE`).

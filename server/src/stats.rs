@@ -13,6 +13,9 @@ pub(crate) struct Stats {
     reported: Mutex<Vec<u64>>,
     pub connections: AtomicU64,
     pub rejected_connections: AtomicU64,
+    /// Keys that commands looked for to read them, and found or not.
+    pub keyspace_hits: AtomicU64,
+    pub keyspace_misses: AtomicU64,
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
 }
@@ -49,6 +52,8 @@ impl Stats {
             reported: Mutex::new(vec![0; commands]),
             connections: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
+            keyspace_hits: AtomicU64::new(0),
+            keyspace_misses: AtomicU64::new(0),
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
         }
@@ -111,9 +116,14 @@ impl Stats {
                 counter.store(0, Ordering::Relaxed);
             }
         }
-        for counter in
-            [&self.connections, &self.rejected_connections, &self.input_bytes, &self.output_bytes]
-        {
+        for counter in [
+            &self.connections,
+            &self.rejected_connections,
+            &self.keyspace_hits,
+            &self.keyspace_misses,
+            &self.input_bytes,
+            &self.output_bytes,
+        ] {
             counter.store(0, Ordering::Relaxed);
         }
         lock(&self.errors).clear();
@@ -146,6 +156,30 @@ impl Tally {
             shared.calls.fetch_add(self.calls, Ordering::Relaxed);
             shared.nanos.fetch_add(self.nanos, Ordering::Relaxed);
             (self.calls, self.nanos) = (0, 0);
+        }
+    }
+}
+
+/// Counts the keys that one connection looked for, and passes that on when its input ends, as [`Tally`]
+/// does.
+#[derive(Default)]
+pub(crate) struct Lookups {
+    hits: u64,
+    misses: u64,
+}
+
+impl Lookups {
+    pub(crate) fn count(&mut self, found: bool) {
+        self.hits += u64::from(found);
+        self.misses += u64::from(!found);
+    }
+
+    pub(crate) fn flush(&mut self, stats: &Stats) {
+        // Most commands that write look for nothing.
+        if self.hits + self.misses > 0 {
+            stats.keyspace_hits.fetch_add(self.hits, Ordering::Relaxed);
+            stats.keyspace_misses.fetch_add(self.misses, Ordering::Relaxed);
+            *self = Lookups::default();
         }
     }
 }

@@ -167,6 +167,20 @@ fn a_protocol_error_is_answered_and_ends_the_connection() {
 }
 
 #[test]
+fn who_speaks_http_is_hung_up_on_before_the_body_comes_to_be_run() {
+    let server = start_with(|_| {});
+    for head in ["POST / HTTP/1.1\r\nHost: x", "GET / x\r\nhost: x", "MULTI\r\n*1\r\n$4\r\npOsT"] {
+        let mut stream = server.stream();
+        write!(stream, "{head}\r\n\r\nSET k v\r\n").expect("sent");
+        let mut text = String::new();
+        // What was not read may turn the end of the connection into a reset.
+        let _ = stream.read_to_string(&mut text);
+        assert!(!text.contains("POST") && !text.contains("host:"), "{text}");
+    }
+    assert_eq!(call(&mut server.client(), "EXISTS k"), Reply::Int(0));
+}
+
+#[test]
 fn a_killed_client_is_disconnected_though_it_is_idle() {
     let server = start_with(|_| {});
     let (mut one, mut other) = (server.client(), server.stream());

@@ -106,6 +106,18 @@ impl Server {
         Self::spawn(command, port)
     }
 
+    /// Starts `bitmapistd` under limits that a line of the shell sets, such as `ulimit -n 100`.
+    ///
+    /// # Panics
+    /// As [`Self::try_start`].
+    pub fn under(limits: &str, dir: &DataDir, flags: &[&str]) -> Started {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{limits}; exec \"$@\"")).arg("sh").arg(binary());
+        command.args(["--addr", "127.0.0.1:0", "--log-level", "warn", "--dir"]).arg(dir.data());
+        command.args(flags);
+        Self::spawn(command, 0)
+    }
+
     /// Runs `bitmapistd` with exactly these arguments, until it serves on an address that it prints.
     ///
     /// # Panics

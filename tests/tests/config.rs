@@ -93,6 +93,36 @@ fn a_unix_socket_serves_as_well() {
 }
 
 #[test]
+fn a_server_without_any_address_is_refused() {
+    if is_redis() {
+        return;
+    }
+    let dir = DataDir::new();
+    let Started::Refused(status, text) = Server::with_arguments(&["--addr", ""], dir.path()) else {
+        panic!("nobody could reach it");
+    };
+    assert!(!status.success());
+    assert!(text.contains("--addr") && text.contains("--unixsocket"), "{text}");
+    assert!(dir.path().read_dir().unwrap().next().is_none(), "it leaves something behind");
+}
+
+#[test]
+fn a_failed_start_leaves_no_socket_behind() {
+    if is_redis() {
+        return;
+    }
+    let dir = DataDir::new();
+    let _server = Server::start(&dir, &[]);
+    let socket = dir.path().join("socket");
+    let flags = ["--unixsocket", &socket.display().to_string()];
+    let Started::Refused(status, text) = Server::try_start(&dir, &flags) else {
+        panic!("two servers in one directory");
+    };
+    assert!(!status.success() && text.contains("in use by another process"), "{text}");
+    assert!(!socket.exists());
+}
+
+#[test]
 fn both_signals_stop_it_with_everything_on_disk() {
     for signal in ["TERM", "INT"] {
         let dir = DataDir::new();

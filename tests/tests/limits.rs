@@ -3,7 +3,7 @@
 use crate::commands::fresh;
 use std::fs;
 use std::io::{Read, Write};
-use tests::{DataDir, Server, is_redis, shown, until};
+use tests::{DataDir, Server, Started, is_redis, shown, until};
 
 /// The resident memory of a process, in MiB.
 fn resident_mib(id: u32) -> u64 {
@@ -59,6 +59,59 @@ fn clients_beyond_the_limit_are_told_so() {
             && stream.read_exact(&mut reply).is_ok()
             && &reply == b"+PONG"
     });
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_as_far_as_clients_need() {
+    if is_redis() {
+        return;
+    }
+    let dir = DataDir::new();
+    let Started::Serving(server) = Server::under("ulimit -Sn 64", &dir, &["--maxclients", "300"])
+    else {
+        panic!("64 files are a soft limit");
+    };
+    let mut clients: Vec<_> = (0..100).map(|_| server.client()).collect();
+    clients.iter_mut().for_each(|client| client.talk("PING → +PONG"));
+    clients[0].talk(r#"CONFIG GET maxclients → ["maxclients", "300"]"#);
+    assert_eq!(server.printed().lines().filter(|line| line.contains("maxclients")).count(), 0);
+}
+
+#[test]
+fn no_more_clients_are_admitted_than_the_system_has_files_for() {
+    if is_redis() {
+        return;
+    }
+    let dir = DataDir::new();
+    let Started::Serving(server) = Server::under("ulimit -n 100", &dir, &["--maxclients", "300"])
+    else {
+        panic!("100 files are enough for some clients");
+    };
+    let mut first = server.client();
+    first.talk(
+        r#"
+        CONFIG GET maxclients → ["maxclients", "36"]
+        CONFIG SET maxclients 20 → +OK
+        CONFIG SET maxclients 300 → -ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to handle…
+        CONFIG SET maxclients 30 → +OK
+        "#,
+    );
+    let warnings = server.printed();
+    let warnings: Vec<_> = warnings.lines().filter(|line| line.contains("maxclients")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("36 instead of 300"), "{warnings:?}");
+    // The probe of the start may not be gone yet.
+    until("the others are gone", || {
+        shown(&first.run("INFO clients")).contains("connected_clients:1\\r")
+    });
+    let mut clients: Vec<_> = (1..30).map(|_| server.client()).collect();
+    clients.iter_mut().for_each(|client| client.talk("SET k v → +OK"));
+    let mut text = String::new();
+    server.socket().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "-ERR max number of clients reached\r\n");
+    let Started::Refused(status, text) = Server::under("ulimit -n 40", &DataDir::new(), &[]) else {
+        panic!("40 files are too few for any client");
+    };
+    assert!(!status.success() && text.contains("40 open files"), "{text}");
 }
 
 #[test]

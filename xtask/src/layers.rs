@@ -36,6 +36,7 @@ const HOMES: &[(&str, &str, &[&str])] = &[
     ("redis-protocol", "resp", &["client"]),
     ("bytes", "resp", &[""]),
     ("clap", "server", &["config/arguments.rs"]),
+    ("rustix", "server", &["open_files.rs"]),
     ("serde", "server", &["config/file.rs"]),
     ("toml", "server", &["config/file.rs"]),
     ("tracing-subscriber", "server", &["logging.rs"]),

@@ -1,5 +1,6 @@
 //! What a handler may see and change: its transaction, its session, the server, time and chance.
 
+use super::{CommandError, table};
 use crate::session::Session;
 use crate::shared::Shared;
 use bitmap_store::{Db, Transaction, UnixMillis};
@@ -15,6 +16,29 @@ pub(crate) struct Context<'a> {
     pub session: &'a mut Session,
     pub server: &'a Shared,
     pub random: &'a mut Random,
+}
+
+impl Context<'_> {
+    /// Counts a key that was looked for to read it, as Redis' `keyspace_hits` and `keyspace_misses` do.
+    pub(crate) fn looked_up(&mut self, found: bool) {
+        self.session.lookups.count(found);
+    }
+
+    /// The same where the command's outcome does not tell: what was not `seen` may have been there.
+    /// Returns whether it was.
+    ///
+    /// # Errors
+    /// The key cannot be read.
+    pub(crate) fn looked_up_key(&mut self, key: &[u8], seen: bool) -> Result<bool, CommandError> {
+        let found = seen || self.tx.exists(self.db, key)?;
+        self.looked_up(found);
+        Ok(found)
+    }
+
+    /// Whether the command was queued and is run by `EXEC`.
+    pub(crate) fn is_in_exec(&self) -> bool {
+        table().get(self.session.last_command).spec.name == "exec"
+    }
 }
 
 /// The generator that handlers take chance from; the same seed gives the same numbers.

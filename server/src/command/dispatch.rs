@@ -3,7 +3,9 @@
 //! Replies go straight into the connection's output buffer. The executor never waits: what must reach the
 //! disk before the reply may be sent is returned as a position, and the connection waits for it.
 
-use super::{Args, Command, CommandError, Context, Flags, KeyPositions, Queue, Random, table};
+use super::{
+    Args, Command, CommandError, Context, Flags, KeyPositions, Queue, Random, http, table,
+};
 use crate::clock::Clock;
 use crate::session::{Session, Watched};
 use crate::shared::Shared;
@@ -55,6 +57,7 @@ impl Executor {
     /// Publishes what was counted; call it before waiting for input.
     pub(crate) fn end_batch(&mut self, query_bytes: usize, output_bytes: usize) {
         self.tally.flush(&self.server.stats);
+        self.session.lookups.flush(&self.server.stats);
         let now = self.clock.now();
         self.session.publish(now, query_bytes, output_bytes);
     }
@@ -68,6 +71,11 @@ impl Executor {
         self.session.reply_mode.begin_command();
         let mut outcome = match table().resolve(request) {
             Ok(command) => self.route(command, request, out),
+            Err(_) if http::is_http(request) => {
+                http::warn(&self.server, &self.session.client, self.clock.now());
+                self.session.close = true;
+                Outcome::default()
+            }
             Err(rejected) => {
                 if let Some(command) = rejected.by {
                     self.server.stats.rejected(command.id);

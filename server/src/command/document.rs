@@ -74,7 +74,11 @@ impl Category {
             Category::Fast => spec.flags.has(Flags::FAST),
             Category::Slow => !spec.flags.has(Flags::FAST),
             Category::Dangerous => spec.flags.has(Flags::DANGEROUS) || spec.flags.has(Flags::ADMIN),
-            Category::Connection => spec.group == Group::Connection,
+            // A container by itself is in no category: who may do what is up to its subcommands.
+            Category::Connection => {
+                spec.flags.has(Flags::CONNECTION)
+                    || spec.group == Group::Connection && spec.flags != Flags::NONE
+            }
             Category::Transaction => spec.group == Group::Transactions,
         }
     }
@@ -98,23 +102,18 @@ pub(crate) fn info(command: &Command) -> Reply {
         Reply::Int(i64::from(spec.keys.last)),
         Reply::Int(i64::from(spec.keys.step)),
         statuses(categories),
-        Reply::Array(Vec::new()),
+        Reply::Array(spec.tips.iter().map(|tip| text(tip)).collect()),
         Reply::Array(key_specs(spec)),
         Reply::Array(children),
     ])
 }
 
-/// What is done to the keys of a command, as `COMMAND GETKEYSANDFLAGS` prints it.
-pub(crate) fn key_flags(spec: &CommandSpec) -> [&'static str; 2] {
-    if spec.flags.has(Flags::WRITE) { ["RW", "access"] } else { ["RO", "access"] }
+fn key_specs(spec: &CommandSpec) -> Vec<Reply> {
+    spec.key_runs().into_iter().map(|(keys, access)| key_spec(keys, access, spec.note)).collect()
 }
 
-fn key_specs(spec: &CommandSpec) -> Vec<Reply> {
-    let Keys { first, last, step } = spec.keys;
-    if first == 0 {
-        return Vec::new();
-    }
-    let flags = key_flags(spec).map(|flag| Reply::Status(flag.into())).to_vec();
+fn key_spec(keys: Keys, access: &str, note: &str) -> Reply {
+    let Keys { first, last, step } = keys;
     let int = |number: i16| Reply::Int(i64::from(number));
     // Counted from the first key, unless from the end.
     let last = if last >= 0 { last - first } else { last };
@@ -128,11 +127,20 @@ fn key_specs(spec: &CommandSpec) -> Vec<Reply> {
         (text("limit"), Reply::Int(0)),
     ];
     let find = vec![(text("type"), text("range")), (text("spec"), Reply::Map(range))];
-    vec![Reply::Map(vec![
-        (text("flags"), Reply::Set(flags)),
+    let mut fields = vec![
+        (text("flags"), access_flags(access)),
         (text("begin_search"), Reply::Map(begin)),
         (text("find_keys"), Reply::Map(find)),
-    ])]
+    ];
+    if !note.is_empty() {
+        fields.insert(0, (text("notes"), text(note)));
+    }
+    Reply::Map(fields)
+}
+
+/// What is done to a key, as `COMMAND INFO` and `COMMAND GETKEYSANDFLAGS` print it.
+pub(crate) fn access_flags(access: &str) -> Reply {
+    Reply::Set(access.split(' ').map(|flag| Reply::Status(flag.to_owned().into())).collect())
 }
 
 /// The name and the entry of `COMMAND DOCS`.
@@ -199,6 +207,23 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::KeyPositions;
+
+    #[test]
+    fn who_only_reads_says_so_of_every_key_and_the_runs_are_all_keys() {
+        for command in table().all() {
+            let spec = command.spec;
+            let mut keys = Vec::new();
+            for (run, access) in spec.key_runs() {
+                assert!(!spec.flags.has(Flags::READONLY) || access.starts_with("RO"));
+                keys.extend(KeyPositions::of(run, 8));
+            }
+            assert_eq!(keys, KeyPositions::of(spec.keys, 8).collect::<Vec<_>>());
+            let changes = spec.key_runs().iter().any(|(_, access)| !access.starts_with("RO"));
+            let writes = spec.flags.has(Flags::WRITE) && !keys.is_empty();
+            assert_eq!(changes, writes, "{}", command.full_name);
+        }
+    }
 
     #[test]
     fn the_page_names_every_command() {

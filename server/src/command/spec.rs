@@ -22,6 +22,14 @@ pub(crate) struct CommandSpec {
     pub arity: i16,
     pub flags: Flags,
     pub keys: Keys,
+    /// What is done to the keys, in the words of Redis' key specifications.
+    pub access: &'static str,
+    /// The same by the position of the key, where it is not the same for all.
+    pub access_each: &'static [(Keys, &'static str)],
+    /// What the key specification has to add.
+    pub note: &'static str,
+    /// Hints for clients and proxies, as Redis words them.
+    pub tips: &'static [&'static str],
     pub group: Group,
     /// The version of Redis that introduced it, or ours.
     pub since: &'static str,
@@ -44,6 +52,10 @@ impl CommandSpec {
             arity,
             flags,
             keys,
+            access: "RO access",
+            access_each: &[],
+            note: "",
+            tips: &[],
             group: Group::Generic,
             since: "1.0.0",
             complexity: "O(1)",
@@ -62,6 +74,35 @@ impl CommandSpec {
         summary: &'static str,
     ) -> Self {
         CommandSpec { group, since, complexity, summary, ..self }
+    }
+
+    /// Says what it does to its keys; otherwise it reads them.
+    pub(crate) const fn access(self, access: &'static str) -> Self {
+        CommandSpec { access, ..self }
+    }
+
+    /// Says what it does to its keys, which are these in this order.
+    pub(crate) const fn access_each(self, access_each: &'static [(Keys, &'static str)]) -> Self {
+        CommandSpec { access_each, ..self }
+    }
+
+    /// Adds a remark on what it does to its keys.
+    pub(crate) const fn note(self, note: &'static str) -> Self {
+        CommandSpec { note, ..self }
+    }
+
+    /// Adds hints for clients and proxies.
+    pub(crate) const fn tips(self, tips: &'static [&'static str]) -> Self {
+        CommandSpec { tips, ..self }
+    }
+
+    /// Its keys in runs, and what it does to each.
+    pub(crate) fn key_runs(&self) -> Vec<(Keys, &'static str)> {
+        match (self.keys.first, self.access_each) {
+            (0, _) => Vec::new(),
+            (_, []) => vec![(self.keys, self.access)],
+            (_, each) => each.to_vec(),
+        }
     }
 
     /// Makes it a container: its second argument chooses one of these.
@@ -118,6 +159,9 @@ impl Flags {
     pub(crate) const DANGEROUS: Flags = Flags(1 << 28);
     /// Ours: belongs to Redis' ACL category of commands about keys of any type.
     pub(crate) const KEYSPACE: Flags = Flags(1 << 29);
+
+    /// Ours: belongs to Redis' ACL category of commands about the connection, whatever its chapter.
+    pub(crate) const CONNECTION: Flags = Flags(1 << 23);
 
     /// The flags of both.
     pub(crate) const fn or(self, other: Flags) -> Flags {

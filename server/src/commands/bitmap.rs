@@ -13,12 +13,14 @@ const READ: Flags = Flags::READONLY;
 const GROW: Flags = Flags::WRITE.or(Flags::DENYOOM);
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
-    CommandSpec::new("setbit", 4, GROW, Keys::first(), setbit).doc(
-        Group::Bitmap,
-        "2.2.0",
-        "O(1)",
-        "Sets or clears the bit at offset in the string value stored at key",
-    ),
+    CommandSpec::new("setbit", 4, GROW, Keys::first(), setbit)
+        .doc(
+            Group::Bitmap,
+            "2.2.0",
+            "O(1)",
+            "Sets or clears the bit at offset in the string value stored at key",
+        )
+        .access("RW access update"),
     CommandSpec::new("getbit", 3, READ.or(Flags::FAST), Keys::first(), getbit).doc(
         Group::Bitmap,
         "2.2.0",
@@ -37,18 +39,18 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(N)",
         "Find first bit set or clear in a string",
     ),
-    CommandSpec::new("bitop", -4, GROW, Keys::range(2, -1, 1), bitop).doc(
-        Group::Bitmap,
-        "2.6.0",
-        "O(N)",
-        "Perform bitwise operations between strings",
-    ),
-    CommandSpec::new("bitfield", -2, GROW, Keys::first(), bitfield).doc(
-        Group::Bitmap,
-        "3.2.0",
-        "O(1) for each subcommand specified",
-        "Perform arbitrary bitfield integer operations on strings",
-    ),
+    CommandSpec::new("bitop", -4, GROW, Keys::range(2, -1, 1), bitop)
+        .doc(Group::Bitmap, "2.6.0", "O(N)", "Perform bitwise operations between strings")
+        .access_each(&[(Keys::range(2, 2, 1), "OW update"), (Keys::range(3, -1, 1), "RO access")]),
+    CommandSpec::new("bitfield", -2, GROW, Keys::first(), bitfield)
+        .doc(
+            Group::Bitmap,
+            "3.2.0",
+            "O(1) for each subcommand specified",
+            "Perform arbitrary bitfield integer operations on strings",
+        )
+        .access("RW access update variable_flags")
+        .note("This command allows both access and modification of the key"),
     CommandSpec::new("bitfield_ro", -2, READ.or(Flags::FAST), Keys::first(), bitfield_ro).doc(
         Group::Bitmap,
         "6.0.0",
@@ -66,18 +68,22 @@ fn setbit(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 /// `GETBIT key offset`
 fn getbit(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, offset) = (args.key()?, args.bit_offset()?);
-    Ok(Reply::from(cx.tx.get_bit(cx.db, key, offset)?))
+    let bit = cx.tx.get_bit(cx.db, key, offset)?;
+    cx.looked_up_key(key, bit)?;
+    Ok(Reply::from(bit))
 }
 
 /// `BITCOUNT key [start end [BYTE|BIT]]`
 fn bitcount(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     if args.is_empty() {
-        return Ok(Reply::from(cx.tx.count_bits(cx.db, key, 0..MAX_VALUE_BYTES * 8)?));
+        let count = cx.tx.count_bits(cx.db, key, 0..MAX_VALUE_BYTES * 8)?;
+        cx.looked_up_key(key, count > 0)?;
+        return Ok(Reply::from(count));
     }
     // Redis looks the key up before it reads the range: a missing one counts 0 whatever follows.
     let len_bytes = cx.tx.strlen(cx.db, key)?;
-    if len_bytes == 0 && !cx.tx.exists(cx.db, key)? {
+    if !cx.looked_up_key(key, len_bytes > 0)? {
         return Ok(Reply::Int(0));
     }
     if !matches!(args.len(), 2 | 3) {
@@ -102,7 +108,7 @@ fn bitpos(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
     };
     // As for BITCOUNT, a missing key has its answer before the rest is looked at.
     let len_bytes = cx.tx.strlen(cx.db, key)?;
-    if len_bytes == 0 && !cx.tx.exists(cx.db, key)? {
+    if !cx.looked_up_key(key, len_bytes > 0)? {
         return Ok(Reply::Int(if bit { -1 } else { 0 }));
     }
     if args.len() > 3 {
@@ -195,6 +201,10 @@ fn bitop(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
             )));
         }
         _ => {}
+    }
+    // Before it runs: the destination may be a source.
+    for source in &sources {
+        cx.looked_up_key(source, false)?;
     }
     Ok(Reply::from(cx.tx.bit_op(operation, cx.db, destination, &sources)?))
 }

@@ -40,24 +40,28 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Returns the client ID for the current connection",
     ),
-    CommandSpec::new("info", 2, ANY, Keys::none(), info).doc(
-        Group::Connection,
-        "6.2.0",
-        "O(1)",
-        "Returns information about the current client connection.",
-    ),
+    CommandSpec::new("info", 2, ANY, Keys::none(), info)
+        .doc(
+            Group::Connection,
+            "6.2.0",
+            "O(1)",
+            "Returns information about the current client connection.",
+        )
+        .tips(&["nondeterministic_output"]),
     CommandSpec::new("kill", -3, ADMIN, Keys::none(), kill).doc(
         Group::Connection,
         "2.4.0",
         "O(N) where N is the number of client connections",
         "Kill the connection of a client",
     ),
-    CommandSpec::new("list", -2, ADMIN, Keys::none(), list).doc(
-        Group::Connection,
-        "2.4.0",
-        "O(N) where N is the number of client connections",
-        "Get the list of client connections",
-    ),
+    CommandSpec::new("list", -2, ADMIN, Keys::none(), list)
+        .doc(
+            Group::Connection,
+            "2.4.0",
+            "O(N) where N is the number of client connections",
+            "Get the list of client connections",
+        )
+        .tips(&["nondeterministic_output"]),
     CommandSpec::new("no-evict", 3, ADMIN, Keys::none(), no_evict).doc(
         Group::Connection,
         "7.0.0",
@@ -162,10 +166,10 @@ fn list(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     } else if args.len() >= 2 && args.keyword("ID") {
         let ids = args
             .rest()
-            .map(|id| parse_int(id).and_then(|id| u64::try_from(id).ok()).filter(|&id| id > 0))
-            .collect::<Option<Vec<u64>>>()
+            .map(parse_int)
+            .collect::<Option<Vec<i64>>>()
             .ok_or(CommandError::text("ERR Invalid client ID"))?;
-        wanted = Box::new(move |client| ids.contains(&client.id));
+        wanted = Box::new(move |client| ids.contains(&(client.id as i64)));
     } else if !args.is_empty() {
         return Err(CommandError::SYNTAX);
     }

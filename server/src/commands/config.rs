@@ -42,12 +42,14 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Rewrite the configuration file with the in memory configuration",
     ),
-    CommandSpec::new("set", -4, ADMIN, Keys::none(), set).doc(
-        Group::Server,
-        "2.0.0",
-        "O(N) when N is the number of configuration parameters provided",
-        "Set configuration parameters to the given values",
-    ),
+    CommandSpec::new("set", -4, ADMIN, Keys::none(), set)
+        .doc(
+            Group::Server,
+            "2.0.0",
+            "O(N) when N is the number of configuration parameters provided",
+            "Set configuration parameters to the given values",
+        )
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
 /// `CONFIG GET pattern …`: names and values, each parameter once. A name that was given whole comes back as
@@ -85,11 +87,14 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
             "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
         ))
     };
+    if !args.len().is_multiple_of(2) {
+        return Err(CommandError::SYNTAX);
+    }
     let mut changes: Vec<(&Parameter, String)> = Vec::new();
     while !args.is_empty() {
         let name = args.next()?;
         let parameter = Parameter::find(name).ok_or_else(|| unknown(name))?;
-        let value = args.next().map_err(|_| CommandError::arity("config|set"))?;
+        let value = args.next()?;
         if changes.iter().any(|(earlier, _)| earlier.name == parameter.name) {
             return Err(failed(parameter, "duplicate parameter"));
         }
@@ -110,6 +115,7 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
 
 /// `CONFIG RESETSTAT`
 fn reset_stat(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    cx.session.lookups.flush(&cx.server.stats);
     cx.server.stats.reset();
     Ok(Reply::OK)
 }

@@ -3,7 +3,7 @@
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys, parse_int};
 use crate::info;
-use bitmap_store::{Bytes, DATABASES, Db};
+use bitmap_store::Bytes;
 use resp::{Protocol, Reply};
 
 const GREETING: Flags = Flags::NOSCRIPT
@@ -14,12 +14,9 @@ const GREETING: Flags = Flags::NOSCRIPT
     .or(Flags::ALLOW_BUSY);
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
-    CommandSpec::new("ping", -1, Flags::FAST, Keys::none(), ping).doc(
-        Group::Connection,
-        "1.0.0",
-        "O(1)",
-        "Ping the server",
-    ),
+    CommandSpec::new("ping", -1, Flags::FAST, Keys::none(), ping)
+        .doc(Group::Connection, "1.0.0", "O(1)", "Ping the server")
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new(
         "echo",
         2,
@@ -149,9 +146,7 @@ fn hello(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
 
 /// `SELECT index`
 fn select(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    let index = args.int()?;
-    let index = u8::try_from(index).ok().filter(|&index| index < DATABASES);
-    cx.session.db = Db(index.ok_or(CommandError::DB_INDEX)?);
+    cx.session.db = super::keys::parse_db(&mut args)?;
     Ok(Reply::OK)
 }
 

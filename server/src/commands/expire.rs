@@ -8,42 +8,29 @@ const READ: Flags = Flags::READONLY.or(Flags::FAST).or(Flags::KEYSPACE);
 const WRITE: Flags = Flags::WRITE.or(Flags::FAST).or(Flags::KEYSPACE);
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
-    CommandSpec::new("expire", -3, WRITE, Keys::first(), expire).doc(
-        Group::Generic,
-        "1.0.0",
-        "O(1)",
-        "Set a key's time to live in seconds",
-    ),
-    CommandSpec::new("pexpire", -3, WRITE, Keys::first(), pexpire).doc(
-        Group::Generic,
-        "2.6.0",
-        "O(1)",
-        "Set a key's time to live in milliseconds",
-    ),
-    CommandSpec::new("expireat", -3, WRITE, Keys::first(), expireat).doc(
-        Group::Generic,
-        "1.2.0",
-        "O(1)",
-        "Set the expiration for a key as a UNIX timestamp",
-    ),
-    CommandSpec::new("pexpireat", -3, WRITE, Keys::first(), pexpireat).doc(
-        Group::Generic,
-        "2.6.0",
-        "O(1)",
-        "Set the expiration for a key as a UNIX timestamp specified in milliseconds",
-    ),
-    CommandSpec::new("ttl", 2, READ, Keys::first(), ttl).doc(
-        Group::Generic,
-        "1.0.0",
-        "O(1)",
-        "Get the time to live for a key in seconds",
-    ),
-    CommandSpec::new("pttl", 2, READ, Keys::first(), pttl).doc(
-        Group::Generic,
-        "2.6.0",
-        "O(1)",
-        "Get the time to live for a key in milliseconds",
-    ),
+    CommandSpec::new("expire", -3, WRITE, Keys::first(), expire)
+        .doc(Group::Generic, "1.0.0", "O(1)", "Set a key's time to live in seconds")
+        .access("RW update"),
+    CommandSpec::new("pexpire", -3, WRITE, Keys::first(), pexpire)
+        .doc(Group::Generic, "2.6.0", "O(1)", "Set a key's time to live in milliseconds")
+        .access("RW update"),
+    CommandSpec::new("expireat", -3, WRITE, Keys::first(), expireat)
+        .doc(Group::Generic, "1.2.0", "O(1)", "Set the expiration for a key as a UNIX timestamp")
+        .access("RW update"),
+    CommandSpec::new("pexpireat", -3, WRITE, Keys::first(), pexpireat)
+        .doc(
+            Group::Generic,
+            "2.6.0",
+            "O(1)",
+            "Set the expiration for a key as a UNIX timestamp specified in milliseconds",
+        )
+        .access("RW update"),
+    CommandSpec::new("ttl", 2, READ, Keys::first(), ttl)
+        .doc(Group::Generic, "1.0.0", "O(1)", "Get the time to live for a key in seconds")
+        .tips(&["nondeterministic_output"]),
+    CommandSpec::new("pttl", 2, READ, Keys::first(), pttl)
+        .doc(Group::Generic, "2.6.0", "O(1)", "Get the time to live for a key in milliseconds")
+        .tips(&["nondeterministic_output"]),
     CommandSpec::new("expiretime", 2, READ, Keys::first(), expiretime).doc(
         Group::Generic,
         "7.0.0",
@@ -56,12 +43,9 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Get the expiration Unix timestamp for a key in milliseconds",
     ),
-    CommandSpec::new("persist", 2, WRITE, Keys::first(), persist).doc(
-        Group::Generic,
-        "2.2.0",
-        "O(1)",
-        "Remove the expiration from a key",
-    ),
+    CommandSpec::new("persist", 2, WRITE, Keys::first(), persist)
+        .doc(Group::Generic, "2.2.0", "O(1)", "Remove the expiration from a key")
+        .access("RW update"),
 ];
 
 /// How a client writes an expiry: its unit, and whether it counts from now or from 1970.
@@ -242,7 +226,9 @@ fn report(
     show: impl FnOnce(UnixMillis) -> u64,
 ) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::Int(match cx.tx.expiry(cx.db, key)? {
+    let expiry = cx.tx.expiry(cx.db, key)?;
+    cx.looked_up(expiry.is_some());
+    Ok(Reply::Int(match expiry {
         None => -2,
         Some(None) => -1,
         Some(Some(at)) => i64::try_from(show(at)).unwrap_or(i64::MAX),

@@ -2,7 +2,7 @@
 
 use crate::command::{
     Args, Category, Command, CommandError, CommandSpec, Context, Flags, Group, KeyPositions, Keys,
-    docs, info, key_flags, table,
+    access_flags, docs, info, table,
 };
 use bitmap_store::{Bytes, Glob};
 use resp::Reply;
@@ -17,6 +17,7 @@ pub(super) const COMMANDS: &[CommandSpec] =
             "O(N) where N is the total number of Redis commands",
             "Get array of Redis command details",
         )
+        .tips(&["nondeterministic_output_order"])
         .subcommands(SUBCOMMANDS)];
 
 const SUBCOMMANDS: &[CommandSpec] = &[
@@ -26,12 +27,14 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Get total number of Redis commands",
     ),
-    CommandSpec::new("docs", -2, ANY, Keys::none(), command_docs).doc(
-        Group::Connection,
-        "7.0.0",
-        "O(N) where N is the number of commands to look up",
-        "Get array of specific Redis command documentation",
-    ),
+    CommandSpec::new("docs", -2, ANY, Keys::none(), command_docs)
+        .doc(
+            Group::Connection,
+            "7.0.0",
+            "O(N) where N is the number of commands to look up",
+            "Get array of specific Redis command documentation",
+        )
+        .tips(&["nondeterministic_output_order"]),
     CommandSpec::new("getkeys", -4, ANY, Keys::none(), get_keys).doc(
         Group::Connection,
         "2.8.13",
@@ -50,18 +53,22 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Show helpful text about the different subcommands",
     ),
-    CommandSpec::new("info", -2, ANY, Keys::none(), command_info).doc(
-        Group::Connection,
-        "2.8.13",
-        "O(N) where N is the number of commands to look up",
-        "Get array of specific Redis command details, or all when no argument is given.",
-    ),
-    CommandSpec::new("list", -2, ANY, Keys::none(), list).doc(
-        Group::Connection,
-        "7.0.0",
-        "O(N) where N is the total number of Redis commands",
-        "Get an array of Redis command names",
-    ),
+    CommandSpec::new("info", -2, ANY, Keys::none(), command_info)
+        .doc(
+            Group::Connection,
+            "2.8.13",
+            "O(N) where N is the number of commands to look up",
+            "Get array of specific Redis command details, or all when no argument is given.",
+        )
+        .tips(&["nondeterministic_output_order"]),
+    CommandSpec::new("list", -2, ANY, Keys::none(), list)
+        .doc(
+            Group::Connection,
+            "7.0.0",
+            "O(N) where N is the total number of Redis commands",
+            "Get an array of Redis command names",
+        )
+        .tips(&["nondeterministic_output_order"]),
 ];
 
 /// `COMMAND`
@@ -117,20 +124,17 @@ fn list(_: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
 
 /// `COMMAND GETKEYS command [argument …]`
 fn get_keys(_: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
-    let (_, keys) = keys_of(args)?;
-    Ok(Reply::Array(keys.into_iter().map(bulk).collect()))
+    Ok(Reply::Array(keys_of(args)?.into_iter().map(|(key, _)| bulk(key)).collect()))
 }
 
 /// `COMMAND GETKEYSANDFLAGS command [argument …]`
 fn get_keys_and_flags(_: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
-    let (spec, keys) = keys_of(args)?;
-    let flags = || Reply::Set(key_flags(spec).map(|flag| Reply::Status(flag.into())).to_vec());
-    let entry = |key| Reply::Array(vec![bulk(key), flags()]);
-    Ok(Reply::Array(keys.into_iter().map(entry).collect()))
+    let entry = |(key, access)| Reply::Array(vec![bulk(key), access_flags(access)]);
+    Ok(Reply::Array(keys_of(args)?.into_iter().map(entry).collect()))
 }
 
-/// The keys of the command in the arguments.
-fn keys_of(args: Args<'_>) -> Result<(&'static CommandSpec, Vec<&[u8]>), CommandError> {
+/// The keys of the command in the arguments, and what it does to each.
+fn keys_of(args: Args<'_>) -> Result<Vec<(&[u8], &'static str)>, CommandError> {
     let words: Vec<&[u8]> = args.rest().collect();
     let container = words
         .first()
@@ -151,8 +155,31 @@ fn keys_of(args: Args<'_>) -> Result<(&'static CommandSpec, Vec<&[u8]>), Command
     if !spec.accepts(words.len()) {
         return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
-    let keys = KeyPositions::of(spec.keys, words.len()).filter_map(|i| words.get(i).copied());
-    Ok((spec, keys.collect()))
+    let runs = spec.key_runs().into_iter().flat_map(|(keys, access)| {
+        let access =
+            if access.contains("variable") { access_by(spec.name, &words) } else { access };
+        KeyPositions::of(keys, words.len()).map(move |i| (i, access))
+    });
+    Ok(runs.filter_map(|(i, access)| Some((*words.get(i)?, access))).collect())
+}
+
+/// What SET or BITFIELD does to its key with these arguments, as Redis looks at them.
+fn access_by(name: &str, words: &[&[u8]]) -> &'static str {
+    let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let mut rest = words.get(2..).unwrap_or_default();
+    if name == "set" {
+        let gets = rest.iter().skip(1).any(|word| is(word, "get"));
+        return if gets { "RW access update" } else { "OW update" };
+    }
+    while let [word, following @ ..] = rest {
+        rest = match following {
+            [_, _, next @ ..] if is(word, "get") => next,
+            [_, next @ ..] if is(word, "overflow") => next,
+            // One that writes, or is none at all.
+            _ => return "RW access update",
+        };
+    }
+    "RO access"
 }
 
 /// `COMMAND HELP`

@@ -17,7 +17,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
          elements in the list, set, sorted set or hash. Removing a single key that holds a string \
          value is O(1).",
         "Delete a key",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:agg_sum"]).access("RM delete"),
     CommandSpec::new("unlink", -2, WRITE.or(Flags::FAST), Keys::range(1, -1, 1), del).doc(
         Group::Generic,
         "4.0.0",
@@ -25,57 +25,57 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
          different thread in order to reclaim memory, where N is the number of allocations the \
          deleted objects where composed of.",
         "Delete a key asynchronously in another thread. Otherwise it is just as DEL, but non blocking.",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:agg_sum"]).access("RM delete"),
     CommandSpec::new("exists", -2, READ.or(Flags::FAST), Keys::range(1, -1, 1), exists).doc(
         Group::Generic,
         "1.0.0",
         "O(N) where N is the number of keys to check.",
         "Determine if a key exists",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:agg_sum"]).access("RO"),
     CommandSpec::new("touch", -2, READ.or(Flags::FAST), Keys::range(1, -1, 1), exists).doc(
         Group::Generic,
         "3.2.1",
         "O(N) where N is the number of keys that will be touched.",
         "Alters the last access time of a key(s). Returns the number of existing keys specified.",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:agg_sum"]).access("RO"),
     CommandSpec::new("type", 2, READ.or(Flags::FAST), Keys::first(), kind).doc(
         Group::Generic,
         "1.0.0",
         "O(1)",
         "Determine the type stored at key",
-    ),
+    ).access("RO"),
     CommandSpec::new("keys", 2, SEARCH.or(Flags::DANGEROUS), Keys::none(), keys).doc(
         Group::Generic,
         "1.0.0",
         "O(N) with N being the number of keys in the database, under the assumption that the key names \
          in the database and the given pattern have limited length.",
         "Find all keys matching the given pattern",
-    ),
+    ).tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
     CommandSpec::new("scan", -2, SEARCH, Keys::none(), scan).doc(
         Group::Generic,
         "2.8.0",
         "O(1) for every call. O(N) for a complete iteration, including enough command calls for the \
          cursor to return back to 0. N is the number of elements inside the collection.",
         "Incrementally iterate the keys space",
-    ),
+    ).tips(&["nondeterministic_output", "request_policy:special"]),
     CommandSpec::new("randomkey", 1, SEARCH, Keys::none(), random_key).doc(
         Group::Generic,
         "1.0.0",
         "O(1)",
         "Return a random key from the keyspace",
-    ),
+    ).tips(&["request_policy:all_shards", "nondeterministic_output"]),
     CommandSpec::new("rename", 3, WRITE, Keys::range(1, 2, 1), rename).doc(
         Group::Generic,
         "1.0.0",
         "O(1)",
         "Rename a key",
-    ),
+    ).access_each(&[(Keys::first(), "RW access delete"), (Keys::range(2, 2, 1), "OW update")]),
     CommandSpec::new("renamenx", 3, WRITE.or(Flags::FAST), Keys::range(1, 2, 1), rename_nx).doc(
         Group::Generic,
         "1.0.0",
         "O(1)",
         "Rename a key, only if the new key does not exist",
-    ),
+    ).access_each(&[(Keys::first(), "RW access delete"), (Keys::range(2, 2, 1), "OW insert")]),
     CommandSpec::new(
         "copy",
         -3,
@@ -88,7 +88,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "6.2.0",
         "O(N) worst case for collections, where N is the number of nested items. O(1) for string values.",
         "Copy a key",
-    ),
+    ).access_each(&[(Keys::first(), "RO access"), (Keys::range(2, 2, 1), "OW update")]),
     CommandSpec::new(
         "move",
         3,
@@ -96,7 +96,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         Keys::first(),
         move_to_db,
     )
-    .doc(Group::Generic, "1.0.0", "O(1)", "Move a key to another database"),
+    .doc(Group::Generic, "1.0.0", "O(1)", "Move a key to another database").access("RW access update"),
 ];
 
 /// `DEL key [key ...]`, `UNLINK`: replies with the number of keys that were there.
@@ -113,7 +113,7 @@ fn del(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let mut found = 0;
     for key in args.rest() {
-        found += i64::from(cx.tx.exists(cx.db, key)?);
+        found += i64::from(cx.looked_up_key(key, false)?);
     }
     Ok(Reply::Int(found))
 }
@@ -122,6 +122,7 @@ fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 fn kind(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let kind = cx.tx.kind(cx.db, key)?;
+    cx.looked_up(kind.is_some());
     Ok(Reply::Status(kind.map_or("none", Kind::text).into()))
 }
 
@@ -206,7 +207,9 @@ fn copy(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     if (cx.db, from) == (db, to) {
         return Err(CommandError::SAME_OBJECT);
     }
-    Ok(Reply::from(cx.tx.copy((cx.db, from), (db, to), replace)?))
+    let copied = cx.tx.copy((cx.db, from), (db, to), replace)?;
+    cx.looked_up_key(from, copied)?;
+    Ok(Reply::from(copied))
 }
 
 /// `MOVE key db`: replies 0 if the key is missing here or taken there.
@@ -223,7 +226,7 @@ fn names(keys: Vec<Vec<u8>>) -> Reply {
 }
 
 /// The number of a database; Redis tells one that is no C `int` from one that merely does not exist.
-fn parse_db(args: &mut Args<'_>) -> Result<Db, CommandError> {
+pub(super) fn parse_db(args: &mut Args<'_>) -> Result<Db, CommandError> {
     let number = i32::try_from(args.int()?).map_err(|_| {
         CommandError::text(
             "ERR value is out of range, value must between -2147483648 and 2147483647",

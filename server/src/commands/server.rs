@@ -11,10 +11,13 @@ use std::time::Duration;
 
 const ANY: Flags = Flags::LOADING.or(Flags::STALE);
 const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(ANY);
+const LOG: Flags = Flags::ADMIN.or(ANY);
 const FLUSH: Flags = Flags::WRITE.or(Flags::EXCLUSIVE).or(Flags::KEYSPACE).or(Flags::DANGEROUS);
 const DB_SIZE: Flags = Flags::READONLY.or(Flags::FAST).or(Flags::KEYSPACE).or(Flags::KEYSPACE_WIDE);
 // Figures of the store are gathered under all of its locks.
 const INFO: Flags = ANY.or(Flags::DANGEROUS).or(Flags::KEYSPACE_WIDE);
+const ROLE: Flags =
+    ANY.or(Flags::NOSCRIPT).or(Flags::FAST).or(Flags::ADMIN_CATEGORY).or(Flags::DANGEROUS);
 const SAVE: Flags =
     Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING).or(Flags::KEYSPACE_WIDE);
 
@@ -24,31 +27,31 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "1.0.0",
         "O(1)",
         "Get information and statistics about the server",
-    ),
+    ).tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     CommandSpec::new("dbsize", 1, DB_SIZE, Keys::none(), db_size).doc(
         Group::Server,
         "1.0.0",
         "O(1)",
         "Return the number of keys in the selected database",
-    ),
+    ).tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
     CommandSpec::new("flushdb", -1, FLUSH, Keys::none(), flush_db).doc(
         Group::Server,
         "1.0.0",
         "O(N) where N is the number of keys in the selected database",
         "Remove all keys from the current database",
-    ),
+    ).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new("flushall", -1, FLUSH, Keys::none(), flush_all).doc(
         Group::Server,
         "1.0.0",
         "O(N) where N is the total number of keys in all databases",
         "Remove all keys from all databases",
-    ),
+    ).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new("time", 1, ANY.or(Flags::FAST), Keys::none(), time).doc(
         Group::Server,
         "2.6.0",
         "O(1)",
         "Return the current server time",
-    ),
+    ).tips(&["nondeterministic_output"]),
     CommandSpec::new("save", 1, SAVE.or(Flags::NO_MULTI), Keys::none(), save).doc(
         Group::Server,
         "1.0.0",
@@ -73,7 +76,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "1.0.0",
         "O(1)",
         "Get the UNIX time stamp of the last successful save to disk",
-    ),
+    ).tips(&["nondeterministic_output"]),
     CommandSpec::new(
         "shutdown",
         -1,
@@ -115,19 +118,19 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Display some computer art and the Redis version",
     ),
-    CommandSpec::new("role", 1, ANY.or(Flags::NOSCRIPT).or(Flags::FAST), Keys::none(), role).doc(
+    CommandSpec::new("role", 1, ROLE, Keys::none(), role).doc(
         Group::Server,
         "2.8.12",
         "O(1)",
         "Return the role of the instance in the context of replication",
     ),
-    CommandSpec::new("wait", 3, Flags::NOSCRIPT, Keys::none(), wait).doc(
+    CommandSpec::new("wait", 3, Flags::NOSCRIPT.or(Flags::CONNECTION), Keys::none(), wait).doc(
         Group::Generic,
         "3.0.0",
         "O(1)",
         "Wait for the synchronous replication of all the write commands sent in the context of the \
          current connection",
-    ),
+    ).tips(&["request_policy:all_shards", "response_policy:agg_min"]),
     CommandSpec::new("readonly", 1, ANY.or(Flags::FAST), Keys::none(), no_cluster).doc(
         Group::Connection,
         "3.0.0",
@@ -140,7 +143,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Disables read queries for a connection to a cluster replica node",
     ),
-    CommandSpec::new("cluster", -2, ANY, Keys::none(), no_cluster).doc(
+    CommandSpec::new("cluster", -2, Flags::NONE, Keys::none(), no_cluster).doc(
         Group::Server,
         "3.0.0",
         "O(1)",
@@ -171,24 +174,26 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 ];
 
 const MEMORY: &[CommandSpec] = &[
-    CommandSpec::new("doctor", 2, Flags::NONE, Keys::none(), memory_doctor).doc(
+    CommandSpec::new("doctor", 2, Flags::NONE, Keys::none(), memory_doctor)
+        .doc(Group::Server, "4.0.0", "O(1)", "Outputs memory problems report")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
+    CommandSpec::new("help", 2, ANY, Keys::none(), memory_help).doc(
         Group::Server,
         "4.0.0",
         "O(1)",
-        "Outputs memory problems report",
+        "Show helpful text about the different subcommands",
     ),
-    CommandSpec::new("stats", 2, Flags::KEYSPACE_WIDE, Keys::none(), memory_stats).doc(
-        Group::Server,
-        "4.0.0",
-        "O(1)",
-        "Show memory usage details",
-    ),
-    CommandSpec::new("usage", -3, Flags::READONLY, Keys::range(2, 2, 1), memory_usage).doc(
-        Group::Server,
-        "4.0.0",
-        "O(N) where N is the number of samples.",
-        "Estimate the memory usage of a key",
-    ),
+    CommandSpec::new("stats", 2, Flags::KEYSPACE_WIDE, Keys::none(), memory_stats)
+        .doc(Group::Server, "4.0.0", "O(1)", "Show memory usage details")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
+    CommandSpec::new("usage", -3, Flags::READONLY, Keys::range(2, 2, 1), memory_usage)
+        .doc(
+            Group::Server,
+            "4.0.0",
+            "O(N) where N is the number of samples.",
+            "Estimate the memory usage of a key",
+        )
+        .access("RO"),
 ];
 
 const OBJECT: &[CommandSpec] = &[
@@ -199,7 +204,9 @@ const OBJECT: &[CommandSpec] = &[
         Keys::range(2, 2, 1),
         object_encoding,
     )
-    .doc(Group::Generic, "2.2.3", "O(1)", "Inspect the internal encoding of a Redis object"),
+    .doc(Group::Generic, "2.2.3", "O(1)", "Inspect the internal encoding of a Redis object")
+    .tips(&["nondeterministic_output"])
+    .access("RO"),
     CommandSpec::new(
         "freq",
         3,
@@ -212,8 +219,10 @@ const OBJECT: &[CommandSpec] = &[
         "4.0.0",
         "O(1)",
         "Get the logarithmic access frequency counter of a Redis object",
-    ),
-    CommandSpec::new("help", 2, ANY, Keys::none(), object_help).doc(
+    )
+    .tips(&["nondeterministic_output"])
+    .access("RO"),
+    CommandSpec::new("help", 2, ANY.or(Flags::KEYSPACE), Keys::none(), object_help).doc(
         Group::Generic,
         "6.2.0",
         "O(1)",
@@ -226,12 +235,9 @@ const OBJECT: &[CommandSpec] = &[
         Keys::range(2, 2, 1),
         object_idle_time,
     )
-    .doc(
-        Group::Generic,
-        "2.2.3",
-        "O(1)",
-        "Get the time since a Redis object was last accessed",
-    ),
+    .doc(Group::Generic, "2.2.3", "O(1)", "Get the time since a Redis object was last accessed")
+    .tips(&["nondeterministic_output"])
+    .access("RO"),
     CommandSpec::new(
         "refcount",
         3,
@@ -239,58 +245,62 @@ const OBJECT: &[CommandSpec] = &[
         Keys::range(2, 2, 1),
         object_ref_count,
     )
-    .doc(
-        Group::Generic,
-        "2.2.3",
-        "O(1)",
-        "Get the number of references to the value of the key",
-    ),
+    .doc(Group::Generic, "2.2.3", "O(1)", "Get the number of references to the value of the key")
+    .tips(&["nondeterministic_output"])
+    .access("RO"),
 ];
 
-const MODULE: &[CommandSpec] =
-    &[CommandSpec::new("list", 2, Flags::ADMIN.or(Flags::NOSCRIPT), Keys::none(), empty_array)
-        .doc(Group::Server, "4.0.0", "O(1)", "List all modules loaded by the server")];
+const MODULE: &[CommandSpec] = &[
+    CommandSpec::new("help", 2, ANY, Keys::none(), module_help).doc(
+        Group::Server,
+        "5.0.0",
+        "O(1)",
+        "Show helpful text about the different subcommands",
+    ),
+    CommandSpec::new("list", 2, Flags::ADMIN.or(Flags::NOSCRIPT), Keys::none(), empty_array)
+        .doc(Group::Server, "4.0.0", "O(1)", "List all modules loaded by the server")
+        .tips(&["nondeterministic_output_order"]),
+];
 
 const SLOWLOG: &[CommandSpec] = &[
-    CommandSpec::new("get", -2, ADMIN, Keys::none(), slowlog_get).doc(
+    CommandSpec::new("get", -2, LOG, Keys::none(), slowlog_get)
+        .doc(Group::Server, "2.2.12", "O(1)", "Get the slow log's entries")
+        .tips(&["request_policy:all_nodes", "nondeterministic_output"]),
+    CommandSpec::new("help", 2, ANY, Keys::none(), slowlog_help).doc(
         Group::Server,
-        "2.2.12",
+        "6.2.0",
         "O(1)",
-        "Get the slow log's entries",
+        "Show helpful text about the different subcommands",
     ),
-    CommandSpec::new("len", 2, ADMIN, Keys::none(), zero).doc(
-        Group::Server,
-        "2.2.12",
-        "O(1)",
-        "Get the slow log's length",
-    ),
-    CommandSpec::new("reset", 2, ADMIN, Keys::none(), ok).doc(
-        Group::Server,
-        "2.2.12",
-        "O(1)",
-        "Clear all entries from the slow log",
-    ),
+    CommandSpec::new("len", 2, LOG, Keys::none(), zero)
+        .doc(Group::Server, "2.2.12", "O(1)", "Get the slow log's length")
+        .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"]),
+    CommandSpec::new("reset", 2, LOG, Keys::none(), ok)
+        .doc(Group::Server, "2.2.12", "O(1)", "Clear all entries from the slow log")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
 const LATENCY: &[CommandSpec] = &[
-    CommandSpec::new("histogram", -2, ADMIN, Keys::none(), empty_map).doc(
-        Group::Server,
-        "7.0.0",
-        "O(1)",
-        "Return the cumulative distribution of latencies of a subset of commands or all.",
-    ),
-    CommandSpec::new("latest", 2, ADMIN, Keys::none(), empty_array).doc(
+    CommandSpec::new("help", 2, ANY, Keys::none(), latency_help).doc(
         Group::Server,
         "2.8.13",
         "O(1)",
-        "Return the latest latency samples for all events.",
+        "Show helpful text about the different subcommands",
     ),
-    CommandSpec::new("reset", -2, ADMIN, Keys::none(), zero).doc(
-        Group::Server,
-        "2.8.13",
-        "O(1)",
-        "Reset latency data for one or more events.",
-    ),
+    CommandSpec::new("histogram", -2, ADMIN, Keys::none(), empty_map)
+        .doc(
+            Group::Server,
+            "7.0.0",
+            "O(1)",
+            "Return the cumulative distribution of latencies of a subset of commands or all.",
+        )
+        .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    CommandSpec::new("latest", 2, ADMIN, Keys::none(), empty_array)
+        .doc(Group::Server, "2.8.13", "O(1)", "Return the latest latency samples for all events.")
+        .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    CommandSpec::new("reset", -2, ADMIN, Keys::none(), zero)
+        .doc(Group::Server, "2.8.13", "O(1)", "Reset latency data for one or more events.")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
 const ACL: &[CommandSpec] = &[
@@ -299,6 +309,12 @@ const ACL: &[CommandSpec] = &[
         "6.0.0",
         "O(1) since the categories and commands are a fixed set.",
         "List the ACL categories or the commands inside a category",
+    ),
+    CommandSpec::new("help", 2, ANY, Keys::none(), acl_help).doc(
+        Group::Server,
+        "6.0.0",
+        "O(1)",
+        "Show helpful text about the different subcommands",
     ),
     CommandSpec::new("whoami", 2, Flags::NOSCRIPT.or(ANY), Keys::none(), acl_whoami).doc(
         Group::Server,
@@ -312,6 +328,7 @@ const ACL: &[CommandSpec] = &[
 fn info_text(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let sections: Vec<String> =
         args.rest().map(|section| String::from_utf8_lossy(section).to_ascii_lowercase()).collect();
+    cx.session.lookups.flush(&cx.server.stats);
     let text = info::text(cx.server, cx.now, &sections);
     Ok(Reply::Verbatim { format: *b"txt", text: Bytes::from(text) })
 }
@@ -356,13 +373,15 @@ fn save(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     Ok(Reply::OK)
 }
 
-/// `BGSAVE [SCHEDULE]`: a sync takes milliseconds, so it is done when it answers.
+/// `BGSAVE [SCHEDULE]`: a sync takes milliseconds, so it is done when it answers. Redis does not fork
+/// inside of a transaction, and says so.
 fn bg_save(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     if !(args.is_empty() || args.len() == 1 && args.keyword("SCHEDULE")) {
         return Err(CommandError::SYNTAX);
     }
     save(cx, args)?;
-    Ok(Reply::Status("Background saving started".into()))
+    let done = if cx.is_in_exec() { "scheduled" } else { "started" };
+    Ok(Reply::Status(format!("Background saving {done}").into()))
 }
 
 /// `LASTSAVE`
@@ -434,7 +453,9 @@ fn memory_stats(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError
 
 /// `OBJECT ENCODING key`
 fn object_encoding(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(match cx.tx.encoding(cx.db, args.key()?)? {
+    let encoding = cx.tx.encoding(cx.db, args.key()?)?;
+    cx.looked_up(encoding.is_some());
+    Ok(match encoding {
         Some(encoding) => Reply::bulk(Bytes::from_static(encoding.text().as_bytes())),
         None => Reply::Null,
     })
@@ -442,17 +463,17 @@ fn object_encoding(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Co
 
 /// `OBJECT REFCOUNT key`: a value belongs to its key alone.
 fn object_ref_count(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.tx.exists(cx.db, args.key()?)? { Reply::Int(1) } else { Reply::Null })
+    Ok(if cx.looked_up_key(args.key()?, false)? { Reply::Int(1) } else { Reply::Null })
 }
 
 /// `OBJECT IDLETIME key`: times of access are not kept.
 fn object_idle_time(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.tx.exists(cx.db, args.key()?)? { Reply::Int(0) } else { Reply::Null })
+    Ok(if cx.looked_up_key(args.key()?, false)? { Reply::Int(0) } else { Reply::Null })
 }
 
 /// `OBJECT FREQ key`: as Redis without an LFU policy.
 fn object_freq(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    if !cx.tx.exists(cx.db, args.key()?)? {
+    if !cx.looked_up_key(args.key()?, false)? {
         return Ok(Reply::Null);
     }
     Err(CommandError::text(
@@ -564,6 +585,76 @@ fn slowlog_get(_: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Command
         }
     }
     Ok(Reply::Array(Vec::new()))
+}
+
+/// `MEMORY HELP`
+fn memory_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help(
+        "MEMORY",
+        &[
+            "DOCTOR",
+            "    Return memory problems reports.",
+            "STATS",
+            "    Return information about the memory usage of the server.",
+            "USAGE <key> [SAMPLES <count>]",
+            "    Return memory in bytes used by <key> and its value. Nested values are",
+            "    sampled up to <count> times (default: 5, 0 means sample all).",
+        ],
+    ))
+}
+
+/// `LATENCY HELP`
+fn latency_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help(
+        "LATENCY",
+        &[
+            "LATEST",
+            "    Return the latest latency samples for all events.",
+            "RESET [<event> ...]",
+            "    Reset latency data of one or more <event> classes.",
+            "    (default: reset all data for all event classes)",
+            "HISTOGRAM [COMMAND ...]",
+            "    Return a cumulative distribution of latencies in the format of a histogram for the specified command names.",
+            "    If no commands are specified then all histograms are replied.",
+        ],
+    ))
+}
+
+/// `SLOWLOG HELP`
+fn slowlog_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help(
+        "SLOWLOG",
+        &[
+            "GET [<count>]",
+            "    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
+            "    Entries are made of:",
+            "    id, timestamp, time in microseconds, arguments array, client IP and port,",
+            "    client name",
+            "LEN",
+            "    Return the length of the slowlog.",
+            "RESET",
+            "    Reset the slowlog.",
+        ],
+    ))
+}
+
+/// `ACL HELP`
+fn acl_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help(
+        "ACL",
+        &[
+            "CAT [<category>]",
+            "    List all commands that belong to <category>, or all command categories",
+            "    when no category is specified.",
+            "WHOAMI",
+            "    Return the current connection username.",
+        ],
+    ))
+}
+
+/// `MODULE HELP`
+fn module_help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    Ok(super::help("MODULE", &["LIST", "    Return a list of loaded modules."]))
 }
 
 /// `CLUSTER …`, `READONLY`, `READWRITE`

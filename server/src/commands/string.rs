@@ -4,7 +4,7 @@ mod lcs;
 mod options;
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
-use bitmap_store::{Error, UnixMillis};
+use bitmap_store::{Bytes, Error, UnixMillis};
 use lcs::lcs;
 use options::{Existence, Expiry, GetExOptions, SetOptions};
 use resp::Reply;
@@ -33,61 +33,61 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "1.0.0",
         "O(1)",
         "Set the string value of a key",
-    ),
+    ).access("RW access update variable_flags").note("RW and ACCESS due to the optional `GET` argument"),
     CommandSpec::new("setnx", 3, GROW_FAST, Keys::first(), set_nx).doc(
         Group::String,
         "1.0.0",
         "O(1)",
         "Set the value of a key, only if the key does not exist",
-    ),
+    ).access("OW insert"),
     CommandSpec::new("setex", 4, GROW, Keys::first(), set_ex).doc(
         Group::String,
         "2.0.0",
         "O(1)",
         "Set the value and expiration of a key",
-    ),
+    ).access("OW update"),
     CommandSpec::new("psetex", 4, GROW, Keys::first(), pset_ex).doc(
         Group::String,
         "2.6.0",
         "O(1)",
         "Set the value and expiration in milliseconds of a key",
-    ),
+    ).access("OW update"),
     CommandSpec::new("getset", 3, GROW_FAST, Keys::first(), get_set).doc(
         Group::String,
         "1.0.0",
         "O(1)",
         "Set the string value of a key and return its old value",
-    ),
+    ).access("RW access update"),
     CommandSpec::new("getdel", 2, TAKE, Keys::first(), get_del).doc(
         Group::String,
         "6.2.0",
         "O(1)",
         "Get the value of a key and delete the key",
-    ),
+    ).access("RW access delete"),
     CommandSpec::new("getex", -2, TAKE, Keys::first(), get_ex).doc(
         Group::String,
         "6.2.0",
         "O(1)",
         "Get the value of a key and optionally set its expiration",
-    ),
+    ).access("RW access update").note("RW and UPDATE because it changes the TTL"),
     CommandSpec::new("mget", -2, READ_FAST, Keys::range(1, -1, 1), mget).doc(
         Group::String,
         "1.0.0",
         "O(N) where N is the number of keys to retrieve.",
         "Get the values of all the given keys",
-    ),
+    ).tips(&["request_policy:multi_shard"]),
     CommandSpec::new("mset", -3, GROW, Keys::range(1, -1, 2), mset).doc(
         Group::String,
         "1.0.1",
         "O(N) where N is the number of keys to set.",
         "Set multiple keys to multiple values",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]).access("OW update"),
     CommandSpec::new("msetnx", -3, GROW, Keys::range(1, -1, 2), mset_nx).doc(
         Group::String,
         "1.0.1",
         "O(N) where N is the number of keys to set.",
         "Set multiple keys to multiple values, only if none of the keys exist",
-    ),
+    ).tips(&["request_policy:multi_shard", "response_policy:agg_min"]).access("OW insert"),
     CommandSpec::new("append", 3, GROW_FAST, Keys::first(), append).doc(
         Group::String,
         "2.0.0",
@@ -95,13 +95,13 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
          already present value is of any size, since the dynamic string library used by Redis will \
          double the free space available on every reallocation.",
         "Append a value to a key",
-    ),
+    ).access("RW insert"),
     CommandSpec::new("strlen", 2, READ_FAST, Keys::first(), strlen).doc(
         Group::String,
         "2.2.0",
         "O(1)",
         "Get the length of the value stored in a key",
-    ),
+    ).access("RO"),
     CommandSpec::new("getrange", 4, READ, Keys::first(), get_range).doc(
         Group::String,
         "2.4.0",
@@ -121,37 +121,37 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
          very small so the amortized complexity is O(1). Otherwise, complexity is O(M) with M being the \
          length of the value argument.",
         "Overwrite part of a string at key starting at the specified offset",
-    ),
+    ).access("RW update"),
     CommandSpec::new("incr", 2, GROW_FAST, Keys::first(), incr).doc(
         Group::String,
         "1.0.0",
         "O(1)",
         "Increment the integer value of a key by one",
-    ),
+    ).access("RW access update"),
     CommandSpec::new("decr", 2, GROW_FAST, Keys::first(), decr).doc(
         Group::String,
         "1.0.0",
         "O(1)",
         "Decrement the integer value of a key by one",
-    ),
+    ).access("RW access update"),
     CommandSpec::new("incrby", 3, GROW_FAST, Keys::first(), incr_by).doc(
         Group::String,
         "1.0.0",
         "O(1)",
         "Increment the integer value of a key by the given amount",
-    ),
+    ).access("RW access update"),
     CommandSpec::new("decrby", 3, GROW_FAST, Keys::first(), decr_by).doc(
         Group::String,
         "1.0.0",
         "O(1)",
         "Decrement the integer value of a key by the given number",
-    ),
+    ).access("RW access update"),
     CommandSpec::new("incrbyfloat", 3, GROW_FAST, Keys::first(), incr_by_float).doc(
         Group::String,
         "2.6.0",
         "O(1)",
         "Increment the float value of a key by the given amount",
-    ),
+    ).access("RW access update"),
     CommandSpec::new("lcs", -3, READ, Keys::range(1, 2, 1), lcs).doc(
         Group::String,
         "7.0.0",
@@ -163,7 +163,14 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 /// `GET key`
 fn get(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.get(cx.db, key)?))
+    Ok(Reply::from(read(cx, key)?))
+}
+
+/// The value of a key, counted as looked up.
+fn read(cx: &mut Context<'_>, key: &[u8]) -> Result<Option<Bytes>, CommandError> {
+    let value = cx.tx.get(cx.db, key)?;
+    cx.looked_up(value.is_some());
+    Ok(value)
 }
 
 /// `SET key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time|PXAT unix-time|KEEPTTL]`
@@ -178,7 +185,7 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
         Expiry::In(time, amount) => Some(time.resolve_positive(amount.parse()?, cx.now, "set")?),
         Expiry::Unchanged | Expiry::Removed => None,
     };
-    let old = if options.get { cx.tx.get(cx.db, key)? } else { None };
+    let old = if options.get { read(cx, key)? } else { None };
     let proceed = match options.existence {
         Existence::Any => true,
         Existence::Missing => !cx.tx.exists(cx.db, key)?,
@@ -247,7 +254,7 @@ fn set_for(
 /// `GETSET key value`: replies with the old value; the key's expiry is gone.
 fn get_set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, value) = (args.key()?, args.next()?);
-    let old = cx.tx.get(cx.db, key)?;
+    let old = read(cx, key)?;
     cx.tx.set(cx.db, key, value, None)?;
     Ok(Reply::from(old))
 }
@@ -255,7 +262,7 @@ fn get_set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
 /// `GETDEL key`
 fn get_del(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    let old = cx.tx.get(cx.db, key)?;
+    let old = read(cx, key)?;
     if old.is_some() {
         cx.tx.delete(cx.db, key)?;
     }
@@ -267,7 +274,7 @@ fn get_ex(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
     let key = args.key()?;
     let options = GetExOptions::parse(args)?;
     // A missing key is missing whatever time is asked for, valid or not.
-    let Some(value) = cx.tx.get(cx.db, key)? else {
+    let Some(value) = read(cx, key)? else {
         return Ok(Reply::Null);
     };
     match options.expiry {
@@ -289,7 +296,9 @@ fn get_ex(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 fn mget(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let mut values = Vec::with_capacity(args.len());
     for key in args.rest() {
-        values.push(match cx.tx.get(cx.db, key) {
+        let value = cx.tx.get(cx.db, key);
+        cx.looked_up(!matches!(value, Ok(None)));
+        values.push(match value {
             Err(Error::WrongType) => Reply::Null,
             value => Reply::from(value?),
         });
@@ -337,13 +346,17 @@ fn append(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 /// `STRLEN key`: in bytes, 0 for a missing key.
 fn strlen(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.strlen(cx.db, key)?))
+    let len = cx.tx.strlen(cx.db, key)?;
+    cx.looked_up_key(key, len > 0)?;
+    Ok(Reply::from(len))
 }
 
 /// `GETRANGE key start end`, `SUBSTR`: both ends count; negative ones from the end of the string.
 fn get_range(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, start, end) = (args.key()?, args.int()?, args.int()?);
-    Ok(Reply::Bulk(cx.tx.get_range(cx.db, key, start, end)?))
+    let part = cx.tx.get_range(cx.db, key, start, end)?;
+    cx.looked_up_key(key, !part.is_empty())?;
+    Ok(Reply::Bulk(part))
 }
 
 /// `SETRANGE key offset value`: replies with the length after it. An empty value changes nothing.

@@ -48,7 +48,8 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "2.2.0",
         "O(1) for every key.",
         "Watch the given keys to determine execution of the MULTI/EXEC block",
-    ),
+    )
+    .access("RO"),
     CommandSpec::new("unwatch", 1, CONTROL, Keys::none(), unwatch).doc(
         Group::Transactions,
         "2.2.0",

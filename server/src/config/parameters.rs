@@ -1,9 +1,12 @@
 //! The parameters of `CONFIG GET` and `CONFIG SET`, under the names that Redis gives them.
 
 use super::{durability_name, parse_size};
+use crate::command::parse_int;
 use crate::logging;
+use crate::open_files;
 use crate::shared::Shared;
 use bitmap_store::Durability;
+use std::ops::RangeInclusive;
 
 /// One parameter.
 pub(crate) struct Parameter {
@@ -77,10 +80,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         "timeout",
         |s| s.settings.timeout_seconds().to_string(),
         |s, value| {
-            let seconds = value.parse::<u32>().map_err(|_| {
-                number_or_range(value, "argument must be between 0 and 2147483647 inclusive")
-            })?;
-            s.settings.set_timeout_seconds(u64::from(seconds));
+            s.settings.set_timeout_seconds(number(value, 0..=i32::MAX as i64)? as u64);
             Ok(())
         },
     ),
@@ -146,13 +146,15 @@ fn set_cache(server: &Shared, value: &str) -> Result<(), String> {
 }
 
 fn set_maxclients(server: &Shared, value: &str) -> Result<(), String> {
-    match value.parse::<u32>() {
-        Ok(count) if count > 0 => {
-            server.settings.set_maxclients(count as usize);
-            Ok(())
-        }
-        _ => Err(number_or_range(value, "argument must be between 1 and 4294967295 inclusive")),
+    let wanted = number(value, 1..=u32::MAX.into())? as usize;
+    let fitting = open_files::make_room(wanted, &server.settings.dir).unwrap_or(0);
+    if fitting < wanted {
+        return Err(format!(
+            "The operating system is not able to handle the specified number of clients, try with {fitting}"
+        ));
     }
+    server.settings.set_maxclients(wanted);
+    Ok(())
 }
 
 /// `CLASS HARD SOFT SECONDS` as in Redis; only the hard limit of normal clients means anything here.
@@ -195,10 +197,11 @@ fn memory(value: &str, least: u64) -> Result<usize, String> {
     usize::try_from(bytes).map_err(|_| "argument must be a memory value".into())
 }
 
-fn number_or_range(value: &str, range: &str) -> String {
-    if value.parse::<i64>().is_ok() {
-        range.into()
-    } else {
-        "argument couldn't be parsed into an integer".into()
+fn number(value: &str, range: RangeInclusive<i64>) -> Result<i64, String> {
+    let number =
+        parse_int(value.as_bytes()).ok_or("argument couldn't be parsed into an integer")?;
+    if range.contains(&number) {
+        return Ok(number);
     }
+    Err(format!("argument must be between {} and {} inclusive", range.start(), range.end()))
 }

@@ -30,6 +30,7 @@ fn select_chooses_one_of_sixteen_databases() {
         GET k → "zero"
         SELECT 16 → -ERR DB index is out of range
         SELECT -1 → -ERR DB index is out of range
+        SELECT 2147483648 → -ERR value is out of range, value must between -2147483648 and 2147483647
         SELECT x → -ERR value is not an integer or out of range
         SELECT → -ERR wrong number of arguments for 'select' command
         "#,
@@ -83,6 +84,8 @@ fn clients_have_names_and_numbers() {
         CLIENT NO-EVICT on → +OK
         CLIENT NO-EVICT maybe → -ERR syntax error
         CLIENT LIST ID 999999 → ""
+        CLIENT LIST ID 0 -1 → ""
+        CLIENT LIST ID x → -ERR Invalid client ID
         CLIENT KILL ID 999999 → :0
         CLIENT KILL 1.2.3.4:5 → -ERR No such client
         "#,

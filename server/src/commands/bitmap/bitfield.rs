@@ -106,6 +106,9 @@ fn parse_writable_place(args: &mut Args<'_>) -> Result<(FieldType, u64), Command
 }
 
 fn run(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<Reply, CommandError> {
+    if !steps.iter().any(Step::writes) {
+        cx.looked_up_key(key, false)?;
+    }
     let mut replies = Vec::with_capacity(steps.len());
     let mut refused = false;
     for step in steps {
