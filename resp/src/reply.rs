@@ -72,6 +72,19 @@ impl Reply {
     }
 }
 
+impl Reply {
+    /// The bytes of all strings in the reply: about what it takes to encode it, if it is long.
+    pub fn body_bytes(&self) -> usize {
+        let all = |replies: &[Reply]| replies.iter().map(Reply::body_bytes).sum();
+        match self {
+            Reply::Bulk(bytes) | Reply::Verbatim { text: bytes, .. } => bytes.len(),
+            Reply::Array(replies) | Reply::Set(replies) | Reply::Push(replies) => all(replies),
+            Reply::Map(pairs) => pairs.iter().map(|(k, v)| k.body_bytes() + v.body_bytes()).sum(),
+            _ => 0,
+        }
+    }
+}
+
 impl From<i64> for Reply {
     fn from(n: i64) -> Self {
         Reply::Int(n)

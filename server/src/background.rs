@@ -39,7 +39,9 @@ fn expire_round(server: &Shared) {
             Ok(count) if count == EXPIRY_SLICE => {}
             Ok(_) => return,
             Err(error) => {
-                tracing::debug!(%error, "expired keys could not be deleted");
+                if server.expiry_warned.is_due(clock::now()) {
+                    tracing::warn!(%error, "expired keys could not be deleted");
+                }
                 return;
             }
         }

@@ -177,7 +177,7 @@ fn persistence_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("rdb_changes_since_last_save", 0);
     lines.field("rdb_bgsave_in_progress", 0);
     lines.field("rdb_last_save_time", server.last_save.load(Ordering::Relaxed));
-    lines.field("rdb_last_bgsave_status", "ok");
+    lines.field("rdb_last_bgsave_status", server.trouble.status());
     lines.field("rdb_last_bgsave_time_sec", 0);
     lines.field("rdb_current_bgsave_time_sec", -1);
     lines.field("aof_enabled", 1);
@@ -186,7 +186,7 @@ fn persistence_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("aof_last_rewrite_time_sec", -1);
     lines.field("aof_current_rewrite_time_sec", -1);
     lines.field("aof_last_bgrewrite_status", "ok");
-    lines.field("aof_last_write_status", "ok");
+    lines.field("aof_last_write_status", server.trouble.status());
     let stats = server.keyspace.stats();
     lines.field("aof_current_size", stats.disk_bytes);
     lines.field("aof_base_size", stats.disk_bytes.saturating_sub(stats.log_bytes));

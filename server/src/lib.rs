@@ -27,11 +27,14 @@ mod commands;
 mod error;
 mod info;
 mod net;
+mod nudge;
 mod open_files;
 mod server;
 mod session;
 mod shared;
 mod stats;
+mod trouble;
+mod warned;
 
 pub use config::Config;
 pub use error::Error;

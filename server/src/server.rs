@@ -2,13 +2,15 @@
 
 use crate::clients::{Clients, Wish};
 use crate::clock;
-use crate::command::Warned;
 use crate::config::{Config, Settings, worker_threads};
 use crate::error::Error;
-use crate::net;
+use crate::net::{self, LargeReplies};
+use crate::nudge::Nudge;
 use crate::open_files;
 use crate::shared::{Shared, Shutdown};
 use crate::stats::Stats;
+use crate::trouble::Trouble;
+use crate::warned::Warned;
 use bitmap_store::{Keyspace, Options, RecoveryReport};
 use std::io;
 use std::net::SocketAddr;
@@ -72,13 +74,18 @@ impl Server {
             run_id: run_id(),
             last_save: AtomicU64::new(clock::now().0 / 1000),
             http_warned: Warned::default(),
+            expiry_warned: Warned::default(),
+            trouble: Trouble::default(),
+            large_replies: LargeReplies::default(),
             ops_per_second: AtomicU64::new(0),
             active_expiry: AtomicBool::new(true),
         });
         bound.serve(&shared);
         crate::background::start(&shared);
+        let nudge = Nudge::start(runtime.handle().clone(), Arc::clone(&shared));
+        let nudge = Some(nudge.map_err(Error::System)?);
         drop(_entered);
-        Ok(Handle { runtime: Some(runtime), shared: Some(shared), dir: config.dir })
+        Ok(Handle { runtime: Some(runtime), shared: Some(shared), nudge, dir: config.dir })
     }
 }
 
@@ -86,6 +93,7 @@ impl Server {
 pub struct Handle {
     runtime: Option<Runtime>,
     shared: Option<Arc<Shared>>,
+    nudge: Option<Nudge>,
     dir: std::path::PathBuf,
 }
 
@@ -153,6 +161,7 @@ impl Handle {
         };
         shared.shutdown.ask();
         runtime.block_on(drain(&shared));
+        self.nudge = None;
         // Whoever is still there does not read its replies.
         runtime.shutdown_timeout(Duration::from_secs(2));
         let closed = match Arc::try_unwrap(shared) {

@@ -1,9 +1,11 @@
 //! What all connections of a server share.
 
 use crate::clients::Clients;
-use crate::command::Warned;
 use crate::config::Settings;
+use crate::net::LargeReplies;
 use crate::stats::Stats;
+use crate::trouble::Trouble;
+use crate::warned::Warned;
 use bitmap_store::Keyspace;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +30,9 @@ pub(crate) struct Shared {
     pub last_save: AtomicU64,
     /// When HTTP was last warned of.
     pub http_warned: Warned,
+    pub expiry_warned: Warned,
+    pub trouble: Trouble,
+    pub large_replies: LargeReplies,
     /// Commands run in the last second.
     pub ops_per_second: AtomicU64,
     /// Whether due keys are deleted in the background (`DEBUG SET-ACTIVE-EXPIRE`).

@@ -73,6 +73,19 @@ fn the_configuration_file_has_the_names_of_the_flags_and_flags_win() {
 }
 
 #[test]
+fn a_file_that_is_no_socket_is_not_taken_for_a_stale_one() {
+    let dir = DataDir::new();
+    let file = dir.path().join("precious.txt");
+    fs::write(&file, "precious data").unwrap();
+    let flags = ["--unixsocket", &file.display().to_string()];
+    match Server::try_start(&dir, &flags) {
+        Started::Refused(_, text) => assert!(text.contains("precious.txt"), "{text}"),
+        Started::Serving(_) => panic!("it serves"),
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious data");
+}
+
+#[test]
 fn a_unix_socket_serves_as_well() {
     if is_redis() {
         return;

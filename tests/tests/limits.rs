@@ -3,6 +3,8 @@
 use crate::commands::fresh;
 use std::fs;
 use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tests::{DataDir, Server, Started, is_redis, shown, until};
 
 /// The resident memory of a process, in MiB.
@@ -142,4 +144,79 @@ fn globs_of_any_kind_take_linear_time() {
     let glob = [&b"*a".repeat(5000)[..], b"*b"].concat();
     assert_eq!(shown(&client.call(&[b"KEYS", &glob])), "[]");
     assert_eq!(shown(&client.call(&[b"SCAN", b"0", b"MATCH", &glob])), "[\"0\", []]");
+}
+
+#[test]
+fn a_command_that_takes_long_does_not_keep_other_clients_waiting() {
+    let (_dir, server, mut client) = fresh();
+    client.talk("SETRANGE long 33554431 x → :33554432");
+    let done = AtomicBool::new(false);
+    let answered = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            const COUNTS: usize = 200;
+            let counts = "BITCOUNT long\r\n".repeat(COUNTS);
+            let mut slow = server.socket();
+            slow.write_all(format!("MULTI\r\n{counts}EXEC\r\n").as_bytes()).unwrap();
+            slow.shutdown(Shutdown::Write).unwrap();
+            let mut replies = String::new();
+            slow.read_to_string(&mut replies).unwrap();
+            assert!(replies.ends_with(&":4\r\n".repeat(COUNTS)));
+            done.store(true, Ordering::Release);
+        });
+        let mut answered = 0;
+        while !done.load(Ordering::Acquire) {
+            client.talk("PING → +PONG");
+            answered += 1;
+        }
+        answered
+    });
+    // Redis has one thread.
+    assert!(answered > 5 || is_redis(), "{answered} answers meanwhile");
+}
+
+#[test]
+fn replies_beyond_the_output_limit_close_the_client_and_take_no_memory() {
+    let (_dir, server, mut client) = fresh();
+    client.talk("CONFIG SET client-output-buffer-limit \"normal 20000000 0 0\" → +OK");
+    client.talk("SETBIT bits 79999999 1 → :0");
+    let before = resident_mib(server.id());
+    let mget = format!("MGET{}", " bits".repeat(200));
+    let mut transaction = String::from("MULTI\r\n");
+    transaction.push_str(&"GET bits\r\n".repeat(60));
+    transaction.push_str("EXEC\r\n");
+    for requests in [format!("{mget}\r\n"), transaction] {
+        let mut stream = server.socket();
+        stream.write_all(requests.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut reply = Vec::new();
+        // A reset is as good an end as any.
+        let _ = stream.read_to_end(&mut reply);
+        assert!(reply.len() < 20_000_000, "{} bytes", reply.len());
+    }
+    client.talk("PING → +PONG");
+    let after = resident_mib(server.id());
+    assert!(is_redis() || after < before + 100, "{before} MiB before, {after} MiB after");
+}
+
+#[test]
+fn large_replies_that_nobody_takes_are_bounded_for_all_clients_together() {
+    let (_dir, server, mut client) = fresh();
+    client.talk("CONFIG SET client-output-buffer-limit \"normal 60000000 0 0\" → +OK");
+    client.talk("SETBIT bits 399999999 1 → :0");
+    let before = resident_mib(server.id());
+    let streams: Vec<_> = (0..12)
+        .map(|_| {
+            let mut stream = server.socket();
+            stream.write_all(b"GET bits\r\n").unwrap();
+            stream
+        })
+        .collect();
+    // Two of them hold their replies, the others are closed for it.
+    until("the others are gone", || {
+        let text = shown(&client.run("INFO clients"));
+        is_redis() || text.contains("connected_clients:3\\r")
+    });
+    let after = resident_mib(server.id());
+    assert!(is_redis() || after < before + 250, "{before} MiB before, {after} MiB after");
+    drop(streams);
 }

@@ -134,6 +134,9 @@ impl Executor {
         match ran {
             Ok((reply, position)) => {
                 let wrote = flags.has(Flags::WRITE);
+                if wrote {
+                    self.server.trouble.is_over();
+                }
                 Outcome { position, wrote, ..self.answer(Ok(reply), out) }
             }
             Err(error) => {
@@ -229,9 +232,14 @@ impl Executor {
             }
             write_header(b'*', queue.len(), out);
             let mut cx = Context { tx, db, now, session, server, random };
+            let limit = server.settings.output_buffer_bytes();
             for (command, request) in queue.iter() {
                 cx.db = cx.session.db;
                 match (command.spec.handler)(&mut cx, Args::after(request, command.words)) {
+                    Ok(reply) if out.len() + reply.body_bytes() > limit => {
+                        close_for(cx.session, out.len() + reply.body_bytes());
+                    }
+                    Ok(_) if cx.session.close => {}
                     Ok(reply) => reply.encode(cx.session.protocol, out),
                     Err(error) => {
                         server.stats.failed(command.id);
@@ -247,7 +255,12 @@ impl Executor {
 
     /// Appends a reply; the body of a large one is left to the caller.
     fn answer(&mut self, reply: Result<Reply, CommandError>, out: &mut Vec<u8>) -> Outcome {
+        let limit = self.server.settings.output_buffer_bytes();
         match reply {
+            Ok(reply) if out.len() + reply.body_bytes() > limit => {
+                close_for(&mut self.session, out.len() + reply.body_bytes());
+                Outcome::default()
+            }
             Ok(Reply::Bulk(body)) if body.len() >= LARGE_BULK_BYTES => {
                 write_header(b'$', body.len(), out);
                 Outcome { large: Some(body), ..Outcome::default() }
@@ -258,11 +271,19 @@ impl Executor {
             }
             Err(error) => {
                 self.server.stats.error(error.code());
+                self.server.trouble.note(&error, self.clock.now());
                 Reply::Error(error.0).encode(self.session.protocol, out);
                 Outcome::default()
             }
         }
     }
+}
+
+/// Has a client closed whose replies would take so many bytes; what has been run stays, as in Redis.
+fn close_for(session: &mut Session, bytes: usize) {
+    let id = session.client.id;
+    tracing::warn!(id, bytes, "closing a client: its replies exceed client-output-buffer-limit");
+    session.close = true;
 }
 
 /// The line that begins an array or a bulk string.

@@ -27,6 +27,11 @@ impl CommandError {
     pub(crate) const KEY_TOO_LONG: Self =
         Self::text("ERR key is too long: a key has at most 65536 bytes");
 
+    /// The code of what the log refuses.
+    pub(crate) const REFUSED: &str = "MISCONF";
+    /// The code of what cannot be read, since it is damaged.
+    pub(crate) const DAMAGED: &str = "CORRUPT";
+
     /// An error of this text.
     pub(crate) const fn text(text: &'static str) -> Self {
         CommandError(Cow::Borrowed(text))
@@ -89,10 +94,11 @@ impl From<Error> for CommandError {
             Error::Overflow => Self::OVERFLOW,
             Error::NanOrInfinity => Self::text("ERR increment would produce NaN or Infinity"),
             Error::NoSuchKey => Self::NO_SUCH_KEY,
-            Error::Storage(cause) => {
-                Self::new(format!("MISCONF Errors writing to or reading from the log: {cause}"))
-            }
-            damaged @ Error::Damaged { .. } => Self::new(format!("ERR {damaged}")),
+            damaged if damaged.is_damage() => Self::new(format!("{} {damaged}", Self::DAMAGED)),
+            Error::Storage(cause) => Self::new(format!(
+                "{} Errors writing to or reading from the log: {cause}",
+                Self::REFUSED
+            )),
             other => Self::new(format!("ERR {other}")),
         }
     }

@@ -20,7 +20,6 @@ pub(crate) use context::{Context, Random};
 pub(crate) use dispatch::Executor;
 pub(crate) use document::{Category, access_flags, docs, info, markdown};
 pub(crate) use error::CommandError;
-pub(crate) use http::Warned;
 pub(crate) use keys::KeyPositions;
 pub(crate) use spec::{CommandSpec, Flags, Group, Keys};
 pub(crate) use table::{Command, CommandId, table};

@@ -295,13 +295,19 @@ fn get_ex(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 /// `MGET key [key ...]`: a key that is missing, or no string, is null.
 fn mget(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let mut values = Vec::with_capacity(args.len());
+    // A bitmap's string is made for the reply: no more of them than may be sent.
+    let mut left = cx.server.settings.output_buffer_bytes();
     for key in args.rest() {
         let value = cx.tx.get(cx.db, key);
         cx.looked_up(!matches!(value, Ok(None)));
-        values.push(match value {
-            Err(Error::WrongType) => Reply::Null,
-            value => Reply::from(value?),
-        });
+        let value = match value {
+            Err(Error::WrongType) => None,
+            value => value?,
+        };
+        left = left
+            .checked_sub(value.as_ref().map_or(0, |value| value.len()))
+            .ok_or(CommandError::text("ERR the values exceed client-output-buffer-limit"))?;
+        values.push(Reply::from(value));
     }
     Ok(Reply::Array(values))
 }

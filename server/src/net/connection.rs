@@ -156,25 +156,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.executor.begin_batch();
             }
             if self.output.len() >= OUTPUT_BYTES {
-                self.check_output_limit()?;
                 self.flush().await?;
                 self.executor.begin_batch();
             }
         }
         Ok(())
-    }
-
-    fn check_output_limit(&self) -> io::Result<()> {
-        if self.output.len() <= self.server.settings.output_buffer_bytes() {
-            return Ok(());
-        }
-        let (id, bytes) = (self.client.id, self.output.len());
-        tracing::warn!(
-            id,
-            bytes,
-            "closing a client: its replies exceed client-output-buffer-limit"
-        );
-        Err(io::Error::other("client-output-buffer-limit exceeded"))
     }
 
     /// Waits until what was run is as durable as configured, then writes the replies.
@@ -195,6 +181,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Writes what is pending, then a body whose header ends it, without copying the body.
     async fn write_large(&mut self, body: Bytes) -> io::Result<()> {
+        let server = Arc::clone(&self.server);
+        let _held = server.large_replies.hold(body.len(), &server.settings)?;
         let end = self.output.len();
         let is_write = self.unsynced.writes.last().is_some_and(|reply| reply.end == end);
         let durable = self.wait_durable().await;
@@ -232,6 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if let Err(cause) = &durable {
             tracing::error!(%cause, "writes could not be made durable");
             let error = crate::command::CommandError::not_durable(cause);
+            self.server.trouble.note(&error, clock::now());
             let reply = Reply::Error(error.0);
             self.unsynced.replace(&reply, self.executor.session.protocol, &mut self.output);
         }

@@ -77,7 +77,7 @@ fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 /// A socket file that nobody listens on any more is replaced.
 fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
-        Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
+        Err(e) if e.kind() == io::ErrorKind::AddrInUse && is_socket(path) => {
             match std::os::unix::net::UnixStream::connect(path) {
                 Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {}
                 _ => return Err(e),
@@ -87,6 +87,12 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
         }
         bound => bound,
     }
+}
+
+#[allow(clippy::disallowed_methods)] // a socket, not a file of the store
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
 #[allow(clippy::disallowed_methods)] // a socket, not a file of the store

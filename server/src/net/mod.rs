@@ -2,6 +2,8 @@
 
 mod address;
 mod connection;
+mod large;
 mod listener;
 
+pub(crate) use large::LargeReplies;
 pub(crate) use listener::bind;
