@@ -158,7 +158,7 @@ impl Big {
 fn digits(text: &[u8], radix: u32, mark: u8) -> Option<(Big, i32, i32)> {
     let (number, power) = match text.iter().position(|byte| byte.eq_ignore_ascii_case(&mark)) {
         None => (text, 0),
-        Some(at) => (&text[..at], std::str::from_utf8(&text[at + 1..]).ok()?.parse().ok()?),
+        Some(at) => (&text[..at], power(&text[at + 1..])?),
     };
     let (mut big, mut places, mut point, mut any) = (Big::from(0), 0, false, false);
     if number.len() > MAX_DIGITS {
@@ -178,11 +178,28 @@ fn digits(text: &[u8], radix: u32, mark: u8) -> Option<(Big, i32, i32)> {
     any.then_some((big, places, power))
 }
 
+/// The power after `e` or `p`; one beyond any use is the greatest or least that is worked with.
+fn power(text: &[u8]) -> Option<i32> {
+    let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let beyond = if text[0] == b'-' { -MAX_POWER } else { MAX_POWER };
+    let power = std::str::from_utf8(text).ok()?.parse().unwrap_or(beyond);
+    Some(power.clamp(-MAX_POWER, MAX_POWER))
+}
+
 /// Redis reads numbers from a buffer of this size.
 const MAX_DIGITS: usize = 5 * 1024 - 1;
 
 /// Greatest power of ten and of two that is worked with; beyond, Redis' numbers end, too.
 const MAX_EXPONENT: i32 = 4932;
+
+/// Greatest power that is told from a greater one: more than all digits and exponents together.
+const MAX_POWER: i32 = 100_000;
+
+/// The power of two that is half the least number above zero: what is no more is rounded to zero.
+const VANISHING: i32 = -16_446;
 
 impl LongDouble {
     /// big × 2^exponent, rounded to 64 bits.
@@ -210,7 +227,7 @@ impl LongDouble {
         LongDouble { negative: false, mantissa: 1 << 63, exponent: 2 * 16_384 };
 
     /// The number that `text` is, as `strtold` reads it: decimal, hexadecimal with a power of two, or
-    /// infinity by name. `None` if it is none, or too large to be one.
+    /// infinity by name. `None` if it is none, or too large to be one, or so small that it would be zero.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let (negative, digits) = match text {
             [b'-', rest @ ..] => (true, rest),
@@ -224,7 +241,7 @@ impl LongDouble {
             [b'0', b'x' | b'X', digits @ ..] => Self::parse_hexadecimal(negative, digits)?,
             _ => Self::parse_decimal(negative, digits)?,
         };
-        number.is_finite().then_some(number)
+        (number.is_finite() && !number.vanishes()).then_some(number)
     }
 
     fn parse_decimal(negative: bool, text: &[u8]) -> Option<Self> {
@@ -233,7 +250,8 @@ impl LongDouble {
         if big.bits() == 0 {
             return Some(LongDouble { negative, mantissa: 0, exponent: 0 });
         }
-        if !(-2 * MAX_EXPONENT..=MAX_EXPONENT).contains(&ten) {
+        // All digits and the least number above zero: 10^-4951 and a little.
+        if !(-MAX_EXPONENT - 20 - MAX_DIGITS as i32..=MAX_EXPONENT).contains(&ten) {
             return None;
         }
         if ten >= 0 {
@@ -255,7 +273,7 @@ impl LongDouble {
     fn parse_hexadecimal(negative: bool, text: &[u8]) -> Option<Self> {
         let (big, places, power) = digits(text, 16, b'p')?;
         let exponent = power.checked_sub(places.checked_mul(4)?)?;
-        let bounded = exponent.clamp(-4 * MAX_EXPONENT, 4 * MAX_EXPONENT);
+        let bounded = exponent.clamp(-8 * MAX_EXPONENT, 8 * MAX_EXPONENT);
         Some(Self::round(negative, &big, bounded, false))
     }
 
@@ -290,6 +308,13 @@ impl LongDouble {
 
     pub(super) fn is_finite(self) -> bool {
         self.mantissa == 0 || self.exponent + 64 <= 16_384
+    }
+
+    /// Whether it is so small that no bit of it is left in a `long double`.
+    fn vanishes(self) -> bool {
+        let top = self.exponent + 63;
+        let is_power = self.mantissa == 1 << 63;
+        self.mantissa != 0 && (top < VANISHING || top == VANISHING && is_power)
     }
 
     /// As Redis prints it: `%.17Lf` without trailing zeros.
@@ -380,6 +405,20 @@ mod tests {
         }
         for (value, by, wanted) in [("0x1F", "0x.8p1", "32"), ("0", "-0x10", "-16")] {
             assert_eq!(sum(value.as_bytes(), by.as_bytes()).unwrap(), wanted.as_bytes());
+        }
+        for small in
+            ["4e-4951", "2e-4951", "0x1p-16445", "0e-9999", "0e99999999999", "-0e-99999999999"]
+        {
+            assert_eq!(sum(b"1", small.as_bytes()).unwrap(), b"1", "{small}");
+        }
+        for (long, wanted) in [
+            (format!("1{}e-9900", "0".repeat(4990)), "1"),
+            (format!("0x1{}p-20000", "0".repeat(5000)), "2"),
+        ] {
+            assert_eq!(sum(b"1", long.as_bytes()).unwrap(), wanted.as_bytes());
+        }
+        for vanishing in ["1e-5000", "-1e-4951", "0x1p-16446", "0x1p-20000", "1e-99999999999"] {
+            assert!(matches!(sum(b"1", vanishing.as_bytes()), Err(Error::NotFloat)), "{vanishing}");
         }
         for bad in ["", "abc", "1e", ".", "1 ", "--1", "1e5000", "nan", "0x", "1x", "i", "-infi"] {
             assert!(matches!(sum(bad.as_bytes(), b"1"), Err(Error::NotFloat)), "{bad:?}");

@@ -7,12 +7,12 @@ use crate::command::{
 use bitmap_store::{Bytes, Glob};
 use resp::Reply;
 
-const ANY: Flags = Flags::LOADING.or(Flags::STALE);
+const ANY: Flags = Flags::LOADING.or(Flags::STALE).or(Flags::CONNECTION);
 
 pub(super) const COMMANDS: &[CommandSpec] =
     &[CommandSpec::new("command", -1, ANY, Keys::none(), all)
         .doc(
-            Group::Connection,
+            Group::Server,
             "2.8.13",
             "O(N) where N is the total number of Redis commands",
             "Get array of Redis command details",
@@ -22,40 +22,40 @@ pub(super) const COMMANDS: &[CommandSpec] =
 
 const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec::new("count", 2, ANY, Keys::none(), count).doc(
-        Group::Connection,
+        Group::Server,
         "2.8.13",
         "O(1)",
         "Get total number of Redis commands",
     ),
     CommandSpec::new("docs", -2, ANY, Keys::none(), command_docs)
         .doc(
-            Group::Connection,
+            Group::Server,
             "7.0.0",
             "O(N) where N is the number of commands to look up",
             "Get array of specific Redis command documentation",
         )
         .tips(&["nondeterministic_output_order"]),
     CommandSpec::new("getkeys", -4, ANY, Keys::none(), get_keys).doc(
-        Group::Connection,
+        Group::Server,
         "2.8.13",
         "O(N) where N is the number of arguments to the command",
         "Extract keys given a full Redis command",
     ),
     CommandSpec::new("getkeysandflags", -4, ANY, Keys::none(), get_keys_and_flags).doc(
-        Group::Connection,
+        Group::Server,
         "7.0.0",
         "O(N) where N is the number of arguments to the command",
         "Extract keys and access flags given a full Redis command",
     ),
     CommandSpec::new("help", 2, ANY, Keys::none(), help).doc(
-        Group::Connection,
+        Group::Server,
         "5.0.0",
         "O(1)",
         "Show helpful text about the different subcommands",
     ),
     CommandSpec::new("info", -2, ANY, Keys::none(), command_info)
         .doc(
-            Group::Connection,
+            Group::Server,
             "2.8.13",
             "O(N) where N is the number of commands to look up",
             "Get array of specific Redis command details, or all when no argument is given.",
@@ -63,7 +63,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         .tips(&["nondeterministic_output_order"]),
     CommandSpec::new("list", -2, ANY, Keys::none(), list)
         .doc(
-            Group::Connection,
+            Group::Server,
             "7.0.0",
             "O(N) where N is the total number of Redis commands",
             "Get an array of Redis command names",

@@ -1,10 +1,13 @@
 //! The server as a whole: figures, sizes, emptying, saving, stopping; inspecting values; and the
 //! harmless answers that tools for Redis expect.
 
+mod lolwut;
+
 use crate::clock;
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys, parse_int};
 use crate::info;
 use bitmap_store::{Bytes, DATABASES, Db};
+use lolwut::lolwut;
 use resp::Reply;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -523,12 +526,6 @@ fn debug(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
     Err(CommandError::new(format!(
         "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try DEBUG HELP."
     )))
-}
-
-/// `LOLWUT`
-fn lolwut(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
-    let text = concat!("bitmapistd ver. ", env!("CARGO_PKG_VERSION"), "\n");
-    Ok(Reply::Verbatim { format: *b"txt", text: Bytes::from_static(text.as_bytes()) })
 }
 
 /// `ROLE`: a master without replicas.

@@ -118,7 +118,8 @@ mod tests {
     fn a_file_sets_what_it_names_and_nothing_else() {
         let mut config = Config::default();
         let text = "addr = ':7000'\nsync = 'everysec'\ncache-size = '64mb'\nmaxclients = 5\n\
-                    log-level = 'warn'\n";
+                    log-level = 'warn'\ntimeout = 300\nclient-query-buffer-limit = 1048576\n\
+                    client-output-buffer-limit = '256mb'\n";
         apply(text, &mut config).expect("valid");
         let expected = Config {
             addr: ":7000".into(),
@@ -126,6 +127,9 @@ mod tests {
             cache_bytes: 64 << 20,
             maxclients: 5,
             log_level: "warn".into(),
+            timeout_seconds: 300,
+            query_buffer_bytes: 1 << 20,
+            output_buffer_bytes: 256 << 20,
             ..Config::default()
         };
         assert_eq!(config, expected);

@@ -211,7 +211,10 @@ fn times_sizes_and_saves() {
         // There, the one that was scheduled may be running.
         client.talk("BGSAVE → +Background saving started");
     }
-    assert!(client.ask("LOLWUT").len() > 5);
+    let Reply::Bulk(picture) = client.run("LOLWUT") else { panic!("LOLWUT replies a string") };
+    let picture = String::from_utf8(picture.to_vec()).unwrap();
+    assert!(picture.lines().last().unwrap().contains(" ver. "), "{picture}");
+    client.talk("LOLWUT VERSION x → -ERR value is not an integer or out of range");
 }
 
 #[test]
