@@ -48,6 +48,8 @@ mod record;
 mod scan;
 mod split;
 mod stripe;
+mod text;
+mod touched;
 mod transaction;
 mod value;
 mod watch;

@@ -9,7 +9,7 @@
 //! | 5 | byte_len (4), collection id (8), [`derivation`] | a bitmap in pages that are not there yet: see there |
 //! | 16 | count (varint), lower (2), [`encoding`] | a page |
 //! | 17 | count (varint), [`assignment`] | a change to a page, its ids counted from the page's first; count is the page's after it |
-//! | 18 | bytes | appended to a string |
+//! | 18 | [`Writes`] | parts of a string that were written |
 //! | 19 | byte_len (varint), [`assignment`] | a change to a small bitmap |
 //! | 20 | byte_len (varint) | a change to the length of a bitmap in pages |
 //!
@@ -18,11 +18,14 @@
 //! [`encoding`]: crate::bitmap::encoding
 //! [`assignment`]: crate::bitmap::assignment
 //! [`derivation`]: crate::derivation
+//! [`Writes`]: crate::text::Writes
 
 use crate::bitmap::assignment::Assignment;
 use crate::bitmap::{Ids, encoding, varint};
 use crate::derivation::Derivation;
+use crate::text::{Text, Writes};
 use bitcask_core::Fold;
+use bytes::Bytes;
 
 const STRING: u8 = 1;
 const RAW_STRING: u8 = 2;
@@ -31,7 +34,7 @@ const PAGED: u8 = 4;
 const DERIVED: u8 = 5;
 const PAGE: u8 = 16;
 const PAGE_CHANGE: u8 = 17;
-const APPENDED: u8 = 18;
+const WRITTEN: u8 = 18;
 const BITS: u8 = 19;
 const LENGTH: u8 = 20;
 
@@ -49,7 +52,7 @@ pub(crate) enum Base<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Delta<'a> {
     Page { count: u64, assignment: Assignment },
-    Appended(&'a [u8]),
+    Written(Writes<'a>),
     Bits { byte_len: u64, assignment: Assignment },
     Length(u64),
 }
@@ -98,9 +101,9 @@ impl Delta<'_> {
                 varint::put(out, *count);
                 assignment.encode(out);
             }
-            Delta::Appended(bytes) => {
-                out.push(APPENDED);
-                out.extend_from_slice(bytes);
+            Delta::Written(writes) => {
+                out.push(WRITTEN);
+                writes.encode(out);
             }
             Delta::Bits { byte_len, assignment } => {
                 out.push(BITS);
@@ -162,8 +165,8 @@ fn take_u32(bytes: &mut &[u8]) -> Result<u32, &'static str> {
 /// Reads a delta; the error says what is wrong with it.
 pub(crate) fn delta(value: &[u8]) -> Result<Delta<'_>, &'static str> {
     let (tag, mut rest) = value.split_first().ok_or("an empty change")?;
-    if *tag == APPENDED {
-        return Ok(Delta::Appended(rest));
+    if *tag == WRITTEN {
+        return Ok(Delta::Written(Writes::decode(rest)?));
     }
     let number = varint::take(&mut rest).ok_or("a change is cut short")?;
     match *tag {
@@ -192,9 +195,10 @@ impl Fold for RecordFold {
     fn apply(&self, older: &[u8], newer: &[u8]) -> Result<Vec<u8>, &'static str> {
         let mut out = Vec::new();
         match (base(older)?, delta(newer)?) {
-            (Base::String { bytes, .. }, Delta::Appended(tail)) => {
-                let raw = !tail.is_empty() || older[0] == RAW_STRING;
-                put_string(&mut out, &[bytes, tail].concat(), raw);
+            (Base::String { bytes, raw }, Delta::Written(writes)) => {
+                let mut text = Text::new(Bytes::copy_from_slice(bytes), raw);
+                text.load(&writes);
+                put_string(&mut out, &text.bytes, text.raw);
             }
             (Base::Bitmap { mut ids, .. }, Delta::Bits { byte_len, assignment }) => {
                 assignment.apply_to(&mut ids);
@@ -216,8 +220,9 @@ impl Fold for RecordFold {
     fn compose(&self, older: &[u8], newer: &[u8]) -> Result<Vec<u8>, &'static str> {
         let mut out = Vec::new();
         match (delta(older)?, delta(newer)?) {
-            (Delta::Appended(a), Delta::Appended(b)) => {
-                Delta::Appended(&[a, b].concat()).encode(&mut out);
+            (Delta::Written(mut older), Delta::Written(newer)) => {
+                older.0.extend(newer.0);
+                Delta::Written(older).encode(&mut out);
             }
             (Delta::Bits { assignment, .. }, Delta::Bits { byte_len, assignment: later }) => {
                 Delta::Bits { byte_len, assignment: assignment.then(&later) }.encode(&mut out);
@@ -258,7 +263,8 @@ mod tests {
         assert_eq!(encoded(|out| change.encode(out)), b"\x11\xac\x02\x01\x07\x09");
         let change = Delta::Bits { byte_len: 2, assignment };
         assert_eq!(encoded(|out| change.encode(out)), b"\x13\x02\x01\x07\x09");
-        assert_eq!(encoded(|out| Delta::Appended(b"xy").encode(out)), b"\x12xy");
+        let written = Delta::Written(Writes(vec![(300, b"xy"), (1, b"z")]));
+        assert_eq!(encoded(|out| written.encode(out)), b"\x12\xac\x02\x02xy\x01\x01z");
         assert_eq!(encoded(|out| Delta::Length(300).encode(out)), b"\x14\xac\x02");
         assert_eq!((page_count(b"\x11\xac\x02\x01\x07\x09"), page_count(&page)), (Ok(300), Ok(1)));
     }
@@ -274,11 +280,11 @@ mod tests {
         }
 
         #[test]
-        fn folding_appended_bytes_in_one_go_or_in_turn_is_the_same(
-            start in vec(any::<u8>(), 0..9), a in vec(any::<u8>(), 0..9), b in vec(any::<u8>(), 0..9)
+        fn folding_written_bytes_in_one_go_or_in_turn_is_the_same(
+            start in vec(any::<u8>(), 0..9), a in vec(any::<u8>(), 0..9), b in vec(any::<u8>(), 0..9), at in 0..12_usize
         ) {
             let base = encoded(|out| put_string(out, &start, false));
-            let (a, b) = (encoded(|out| Delta::Appended(&a).encode(out)), encoded(|out| Delta::Appended(&b).encode(out)));
+            let [a, b] = [(3, &a[..]), (at, &b[..])].map(|write| encoded(|out| Delta::Written(Writes(vec![write])).encode(out)));
             let in_turn = RecordFold.apply(&RecordFold.apply(&base, &a).unwrap(), &b);
             let at_once = RecordFold.apply(&base, &RecordFold.compose(&a, &b).unwrap());
             prop_assert_eq!(in_turn, at_once);

@@ -6,6 +6,8 @@ use crate::bitmap::{Ids, bytes};
 use crate::derivation::Derivation;
 use crate::layout::{self, Span};
 use crate::record::{self, Base, Delta};
+use crate::text::Text;
+use crate::touched::Touched;
 use ::bytes::Bytes;
 use bitcask_core::{Batch, Chain, Entry, Location, RecordIndex, UnixMillis};
 use std::sync::Arc;
@@ -67,24 +69,12 @@ pub(crate) enum Value {
     Paged(Paged),
 }
 
-/// A string of bytes.
-#[derive(Default)]
-pub(crate) struct Text {
-    pub(crate) bytes: Bytes,
-    /// It was changed in place: Redis calls its encoding raw, however short it is.
-    pub(crate) raw: bool,
-    /// Its length before each delta of the chain, and its length in the log: what follows was appended
-    /// since.
-    marks: Vec<usize>,
-    logged_len: usize,
-}
-
 /// A small bitmap.
 #[derive(Default)]
 pub(crate) struct Bitmap {
     pub(crate) ids: Arc<Ids>,
     pub(crate) byte_len: u64,
-    pub(crate) touched: Touched,
+    pub(crate) touched: Touched<BitChange>,
 }
 
 /// A bitmap in pages.
@@ -118,20 +108,10 @@ pub(crate) struct PageRef {
 #[derive(Default)]
 pub(crate) struct Page {
     pub(crate) ids: Arc<Ids>,
-    pub(crate) touched: Touched,
+    pub(crate) touched: Touched<BitChange>,
     pub(crate) links: Option<Links>,
     /// In its bitmap's list of dirty pages.
     pub(crate) dirty: bool,
-}
-
-/// The bits changed since the base was written, so that later deltas can carry earlier ones' changes.
-#[derive(Default)]
-pub(crate) struct Touched {
-    changes: Vec<BitChange>,
-    /// Where in `changes` each delta of the chain begins.
-    marks: Vec<usize>,
-    /// How many of `changes` the log has.
-    logged: usize,
 }
 
 /// A value's records in the log.
@@ -175,46 +155,6 @@ impl Written {
             }
             (Written::Delta { .. }, None) => unreachable!("a delta follows a base"),
         }
-    }
-}
-
-impl Touched {
-    pub(crate) fn push(&mut self, id: u32, set: bool) {
-        self.changes.push(BitChange { id, set });
-    }
-
-    /// The changes that the next delta must carry, having absorbed so many links.
-    fn pending(&self, absorbs: usize) -> &[BitChange] {
-        let start = if absorbs == 0 { self.logged } else { self.marks[self.marks.len() - absorbs] };
-        &self.changes[start..]
-    }
-
-    fn logged_delta(&mut self, absorbed: usize) {
-        let keep = self.marks.len() - absorbed;
-        let start = if absorbed == 0 { self.logged } else { self.marks[keep] };
-        self.marks.truncate(keep);
-        self.marks.push(start);
-        if absorbed > 0 {
-            // A bit that is changed to and fro has come to one thing.
-            let assignment = Assignment::of(&self.changes[start..]);
-            self.changes.truncate(start);
-            self.changes.extend(assignment.changes());
-        }
-        self.logged = self.changes.len();
-    }
-
-    fn logged_base(&mut self) {
-        *self = Touched::default();
-    }
-
-    fn load(&mut self, assignment: &Assignment) {
-        self.marks.push(self.changes.len());
-        self.changes.extend(assignment.changes());
-        self.logged = self.changes.len();
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.changes.capacity() * size_of::<BitChange>() + self.marks.capacity() * 8
     }
 }
 
@@ -265,16 +205,11 @@ impl KeyEntry {
         };
         for delta in &entry.deltas {
             match (&mut value, record::delta(delta)?) {
-                (Value::String(text), Delta::Appended(tail)) => {
-                    text.raw |= !tail.is_empty();
-                    text.marks.push(text.bytes.len());
-                    text.append(tail);
-                    text.logged_len = text.bytes.len();
-                }
+                (Value::String(text), Delta::Written(writes)) => text.load(&writes),
                 (Value::Bitmap(bitmap), Delta::Bits { byte_len, assignment }) => {
                     bitmap.byte_len = byte_len;
                     assignment.apply_to(Arc::make_mut(&mut bitmap.ids));
-                    bitmap.touched.load(&assignment);
+                    bitmap.touched.load(assignment.changes());
                 }
                 (Value::Paged(paged), Delta::Length(byte_len)) => paged.byte_len = byte_len,
                 _ => return Err("a change does not fit the record that it follows"),
@@ -319,11 +254,14 @@ impl KeyEntry {
                 return Some(Written::Delta { record });
             }
         }
-        let before = batch.log_bytes();
         let value = &mut self.value;
-        let record = batch.put_with(name, expires_at, |out| value.encode(out));
+        let mut len = 0;
+        let record = batch.put_with(name, expires_at, |out| {
+            let start = out.len();
+            value.encode(out);
+            len = out.len() - start;
+        });
         value.logged_base();
-        let len = (batch.log_bytes() - before).saturating_sub(name.len());
         Some(Written::Base { record, len })
     }
 
@@ -332,7 +270,7 @@ impl KeyEntry {
             + self.stored.links.as_ref().map_or(0, |links| links.chain.len() * 16)
             + match &self.value {
                 Value::Absent => 0,
-                Value::String(text) => text.bytes.len() + 32 + text.marks.capacity() * 8,
+                Value::String(text) => text.memory_bytes(),
                 Value::Bitmap(bitmap) => ids_memory(&bitmap.ids) + bitmap.touched.memory_bytes(),
                 Value::Paged(paged) => {
                     let derivation = paged.collection.derivation.as_ref();
@@ -361,12 +299,7 @@ impl Value {
     fn delta(&self, absorbs: usize, out: &mut Vec<u8>) {
         match self {
             Value::Absent => unreachable!("an absent key has no record"),
-            Value::String(text) => {
-                let marks = &text.marks;
-                let from =
-                    if absorbs == 0 { text.logged_len } else { marks[marks.len() - absorbs] };
-                Delta::Appended(&text.bytes[from..]).encode(out);
-            }
+            Value::String(text) => Delta::Written(text.pending(absorbs)).encode(out),
             Value::Bitmap(bitmap) => {
                 let assignment = Assignment::of(bitmap.touched.pending(absorbs));
                 Delta::Bits { byte_len: bitmap.byte_len, assignment }.encode(out);
@@ -377,13 +310,7 @@ impl Value {
 
     fn logged_delta(&mut self, absorbed: usize) {
         match self {
-            Value::String(text) => {
-                let keep = text.marks.len() - absorbed;
-                let from = if absorbed == 0 { text.logged_len } else { text.marks[keep] };
-                text.marks.truncate(keep);
-                text.marks.push(from);
-                text.logged_len = text.bytes.len();
-            }
+            Value::String(text) => text.touched.logged_delta(absorbed),
             Value::Bitmap(bitmap) => bitmap.touched.logged_delta(absorbed),
             Value::Absent | Value::Paged(_) => {}
         }
@@ -391,10 +318,7 @@ impl Value {
 
     fn logged_base(&mut self) {
         match self {
-            Value::String(text) => {
-                text.marks.clear();
-                text.logged_len = text.bytes.len();
-            }
+            Value::String(text) => text.touched.logged_base(),
             Value::Bitmap(bitmap) => bitmap.touched.logged_base(),
             Value::Absent | Value::Paged(_) => {}
         }
@@ -408,23 +332,6 @@ impl Value {
             Value::Bitmap(bitmap) => bitmap.byte_len,
             Value::Paged(paged) => paged.byte_len,
         }
-    }
-}
-
-impl Text {
-    pub(crate) fn new(bytes: Bytes, raw: bool) -> Self {
-        let logged_len = bytes.len();
-        Text { bytes, raw, marks: Vec::new(), logged_len }
-    }
-
-    pub(crate) fn append(&mut self, tail: &[u8]) {
-        // In place, unless a reply still holds the bytes.
-        let mut bytes = match std::mem::take(&mut self.bytes).try_into_mut() {
-            Ok(bytes) => bytes,
-            Err(shared) => ::bytes::BytesMut::from(&shared[..]),
-        };
-        bytes.extend_from_slice(tail);
-        self.bytes = bytes.freeze();
     }
 }
 
@@ -500,7 +407,7 @@ impl Page {
             };
             let assignment = assignment.counted_from_zero(u32::from(lower) << 16)?;
             assignment.apply_to(&mut ids);
-            touched.load(&assignment);
+            touched.load(assignment.changes());
         }
         let links = Some(Links::of(entry));
         Ok(Page { ids: Arc::new(ids), touched, links, dirty: false })
@@ -529,11 +436,14 @@ impl Page {
 
     /// Adds the record of a dirty page to `batch`, whole.
     pub(crate) fn log_base(&mut self, name: &[u8], span: Span, batch: &mut Batch) -> Written {
-        let before = batch.log_bytes();
         let ids = Arc::make_mut(&mut self.ids);
-        let record = batch.put_with(name, None, |out| record::put_page(out, span.lower, ids));
+        let mut len = 0;
+        let record = batch.put_with(name, None, |out| {
+            let start = out.len();
+            record::put_page(out, span.lower, ids);
+            len = out.len() - start;
+        });
         self.touched.logged_base();
-        let len = (batch.log_bytes() - before).saturating_sub(name.len());
         Written::Base { record, len }
     }
 
@@ -541,7 +451,7 @@ impl Page {
     /// little.
     pub(crate) fn weigh_after(&self, written: &Written) -> bool {
         const SELDOM: usize = 32;
-        matches!(written, Written::Base { .. }) || self.touched.changes.len().is_multiple_of(SELDOM)
+        matches!(written, Written::Base { .. }) || self.touched.len().is_multiple_of(SELDOM)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -572,19 +482,5 @@ mod tests {
         run.insert_range(0..60_000);
         run.optimize();
         assert!(ids_memory(&run) < 200, "{}", ids_memory(&run));
-    }
-
-    #[test]
-    fn a_bit_that_is_changed_to_and_fro_does_not_pile_up() {
-        let mut chain = Chain::base(Location { segment: 1, offset: 0, len: 70_000 });
-        let mut touched = Touched::default();
-        for i in 0..10_000 {
-            touched.push(7, i % 2 == 0);
-            let absorbs = chain.absorbs();
-            assert_eq!(Assignment::of(touched.pending(absorbs)).changes().count(), 1);
-            touched.logged_delta(absorbs);
-            chain.push(Location { segment: 1, offset: i + 1, len: 60 });
-        }
-        assert!(touched.changes.len() <= chain.len(), "{}", touched.changes.len());
     }
 }

@@ -5,6 +5,7 @@ mod concurrency;
 mod model;
 mod robustness;
 mod scan;
+mod strings;
 
 use bitmap_store::storage::sim::SimDir;
 use bitmap_store::{Keyspace, Options, Sizes, UnixMillis};

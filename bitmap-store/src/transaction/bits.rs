@@ -2,6 +2,7 @@
 
 use super::strings::check_len;
 use super::{At, Transaction};
+use crate::bitmap::assignment::Change as BitChange;
 use crate::bitmap::{Ids, ops};
 use crate::layout::Span;
 use crate::value::{Bitmap, Change, Collection, PageRef, Paged, Value};
@@ -97,7 +98,7 @@ impl Transaction<'_> {
                     return Ok(before);
                 }
                 if changed {
-                    bitmap.touched.push(id, bit);
+                    bitmap.touched.push(BitChange { id, set: bit });
                 }
                 bitmap.byte_len = bitmap.byte_len.max(byte_len);
                 entry.change = entry.change.max(Change::Delta);
@@ -174,7 +175,7 @@ impl Transaction<'_> {
             return Ok(bit);
         }
         let count = page.ids.len();
-        page.touched.push(id, bit);
+        page.touched.push(BitChange { id, set: bit });
         let newly = !std::mem::replace(&mut page.dirty, true);
         // Remembered before anything can fail, so that a roll-back finds the page.
         if let Value::Paged(paged) = &mut self.touch_live(at)?.value {

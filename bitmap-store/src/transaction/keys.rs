@@ -2,7 +2,8 @@
 
 use super::{At, Transaction};
 use crate::layout::{self, Span};
-use crate::value::{Bitmap, Cached, Paged, Text, Value};
+use crate::text::Text;
+use crate::value::{Bitmap, Cached, Paged, Value};
 use crate::{Db, Encoding, Error, Kind};
 use bitcask_core::UnixMillis;
 use std::sync::Arc;

@@ -35,6 +35,8 @@ pub struct Transaction<'a> {
     pending: Pending,
     /// What it saw is durable once the log is durable up to here.
     seen: Position,
+    /// Whether the key that was looked at last is there.
+    found: bool,
 }
 
 /// What has been done and is not in the log yet.
@@ -126,7 +128,8 @@ struct At {
 
 impl<'a> Transaction<'a> {
     pub(crate) fn new(shared: &'a Shared, guards: Guards<'a>, now: UnixMillis) -> Self {
-        Transaction { shared, guards, now, pending: Pending::default(), seen: Position::default() }
+        let (pending, seen) = (Pending::default(), Position::default());
+        Transaction { shared, guards, now, pending, seen, found: false }
     }
 
     /// The time that it was begun at: what decides about expiries.
@@ -137,6 +140,12 @@ impl<'a> Transaction<'a> {
     /// True if anything has been changed so far, or something expired was cleared away.
     pub fn is_dirty(&self) -> bool {
         !(self.pending.touched.is_empty() && self.pending.flushed.is_empty())
+    }
+
+    /// Whether the key that a method has read last is there: a bit that is not set may be one of a missing
+    /// key.
+    pub fn was_found(&self) -> bool {
+        self.found
     }
 
     pub(crate) fn watchers(
@@ -164,8 +173,9 @@ impl<'a> Transaction<'a> {
     /// The key's entry if the key is there and has not expired.
     fn read(&mut self, at: &At) -> Result<Option<&mut KeyEntry>, Error> {
         let now = self.now;
-        let entry = self.entry(at)?;
-        Ok((entry.exists() && !entry.expired(now)).then_some(entry))
+        let entry = load(&mut self.guards, &self.pending, self.shared, at)?;
+        self.found = entry.exists() && !entry.expired(now);
+        Ok(self.found.then_some(entry))
     }
 
     /// The key's entry, to be changed: from now on the transaction's own. What had expired is gone.

@@ -3,11 +3,15 @@
 use super::number::{self, integer};
 use super::{At, Transaction};
 use crate::bitmap::bytes::fill;
-use crate::value::{Change, Text, Value};
+use crate::text::Text;
+use crate::value::{Change, KeyEntry, Value};
 use crate::{Db, Error, MAX_VALUE_BYTES};
 use bitcask_core::UnixMillis;
 use bytes::Bytes;
 use std::ops::Range;
+
+/// So many bytes are written into a bitmap bit by bit.
+const FEW_BYTES: usize = 1024;
 
 impl Transaction<'_> {
     /// The string at `key`; `None` if it is missing.
@@ -110,7 +114,7 @@ impl Transaction<'_> {
     }
 
     /// Overwrites the string at `key` from `offset` on, padding it with zeros; returns its new length.
-    /// Nothing to write changes nothing.
+    /// Nothing to write changes nothing. Logs only what is written, if the string is long.
     ///
     /// # Errors
     /// As [`Transaction::set`].
@@ -126,15 +130,23 @@ impl Transaction<'_> {
             return self.strlen(db, key);
         }
         check_len(offset.saturating_add(bytes.len() as u64))?;
+        let there = self.read(&at)?;
+        let is_bitmap =
+            matches!(there, Some(KeyEntry { value: Value::Bitmap(_) | Value::Paged(_), .. }));
+        if is_bitmap && bytes.len() <= FEW_BYTES {
+            // It stays the bitmap that it is: its string may be a thousand times as large.
+            for (bit, id) in (offset * 8..(offset + bytes.len() as u64) * 8).enumerate() {
+                let set = bytes[bit / 8] & 0x80 >> (bit % 8) != 0;
+                self.set_bit(db, key, id, set)?;
+            }
+            self.touch(&at)?;
+            return self.strlen(db, key);
+        }
         let text = self.text(&at)?;
-        let mut contents = text.bytes.to_vec();
-        let (start, end) = (offset as usize, offset as usize + bytes.len());
-        contents.resize(contents.len().max(end), 0);
-        contents[start..end].copy_from_slice(bytes);
-        let len = contents.len() as u64;
-        text.bytes = contents.into();
-        text.raw = true;
-        self.touch(&at)?.change = Change::Base;
+        text.write(offset as usize, bytes);
+        let len = text.bytes.len() as u64;
+        let entry = self.touch(&at)?;
+        entry.change = entry.change.max(Change::Delta);
         Ok(len)
     }
 

@@ -69,7 +69,7 @@ fn setbit(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 fn getbit(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, offset) = (args.key()?, args.bit_offset()?);
     let bit = cx.tx.get_bit(cx.db, key, offset)?;
-    cx.looked_up_key(key, bit)?;
+    cx.looked_up(cx.tx.was_found());
     Ok(Reply::from(bit))
 }
 

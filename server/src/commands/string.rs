@@ -305,7 +305,7 @@ fn mget(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
             value => value?,
         };
         left = left
-            .checked_sub(value.as_ref().map_or(0, |value| value.len()))
+            .checked_sub(value.as_ref().map_or(0, Bytes::len))
             .ok_or(CommandError::text("ERR the values exceed client-output-buffer-limit"))?;
         values.push(Reply::from(value));
     }
