@@ -1,7 +1,7 @@
 //! A directory in use, and one that is damaged: refused, with the place.
 
 use std::fs;
-use tests::{DataDir, Server, Started, is_redis, until};
+use tests::{DataDir, Server, Started, is_redis, shown, until};
 
 fn refused(dir: &DataDir) -> String {
     match Server::try_start(dir, &[]) {
@@ -102,4 +102,66 @@ fn a_file_is_no_directory() {
     fs::write(dir.data(), b"SQLite format 3\0 and so on").unwrap();
     let text = refused(&dir);
     assert!(text.contains("bitmapist-server"), "{text}");
+}
+
+#[test]
+fn a_damaged_record_behind_a_hint_is_refused_by_name_and_can_be_replaced() {
+    if is_redis() {
+        return;
+    }
+    let dir = filled();
+    let segment = dir.segments().remove(0);
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(10).position(|window| window == b"value-1000").unwrap();
+    bytes[at] ^= 0x40;
+    fs::write(&segment, &bytes).unwrap();
+    let server = Server::start(&dir, &[]);
+    let mut client = server.client();
+    client.talk(r#"GET key:999 → "value-999""#);
+    let refused = shown(&client.run("GET key:1000"));
+    let place = segment.display().to_string();
+    assert!(refused.starts_with("-CORRUPT") && refused.contains(&place), "{refused}");
+    assert!(refused.contains("damaged at offset"), "{refused}");
+    assert!(shown(&client.run("APPEND key:1000 x")).starts_with("-CORRUPT"));
+    client.talk("SET key:1000 new → +OK");
+    client.talk(r#"GET key:1000 → "new""#);
+    assert!(server.printed().contains("a record cannot be read"), "{}", server.printed());
+}
+
+/// A limit for the length of files stands for a disk that takes no more: both say so when space is reserved.
+#[test]
+fn a_disk_that_takes_no_more_refuses_writes_with_the_reason_and_reads_go_on() {
+    if is_redis() {
+        return;
+    }
+    let dir = DataDir::new();
+    // The signal would end a process that does not look at what the call returns.
+    let started = Server::under("trap '' XFSZ; ulimit -f 2000", &dir, &[]);
+    let Started::Serving(server) = started else { panic!("it does not start") };
+    let mut client = server.client();
+    client.talk("SETBIT bits 7 1 → :0");
+    let value = "v".repeat(10_000);
+    let mut kept = 0;
+    let refused = loop {
+        let reply = shown(&client.run(&format!("SET key:{kept} {value}")));
+        if reply != "+OK" {
+            break reply;
+        }
+        kept += 1;
+        assert!(kept < 1000, "nothing is refused");
+    };
+    assert!(refused.starts_with("-MISCONF") && refused.contains("00000001.seg"), "{refused}");
+    assert!(kept > 10);
+    client.talk("EXISTS key:0 → :1");
+    client.talk(&format!("STRLEN key:{} → :10000", kept - 1));
+    client.talk("GETBIT bits 7 → :1");
+    client.talk(&format!("EXISTS key:{kept} → :0"));
+    let info = shown(&client.run("INFO persistence"));
+    assert!(info.contains("aof_last_write_status:err"), "{info}");
+    assert!(server.printed().contains("the log refuses writes"), "{}", server.printed());
+    server.kill();
+    let server = Server::start(&dir, &[]);
+    let mut client = server.client();
+    client.talk(&format!("DBSIZE → :{}", kept + 1));
+    client.talk(&format!("SET key:{kept} v → +OK"));
 }
