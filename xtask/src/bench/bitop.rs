@@ -103,12 +103,13 @@ fn measure(
         let theirs = times.pop().filter(|times| !times.is_empty()).map(median);
         let ours = times.pop().map_or(f64::NAN, median);
         let (name, target) = match operation {
-            [["BITCOUNT", ..]] => ("BITCOUNT".into(), targets[1]),
-            [bit_op] => (bit_op[..2].join(" "), targets[0]),
-            [bit_op, ..] => (format!("{}, then BITCOUNT of it", bit_op[..2].join(" ")), targets[0]),
+            [["BITCOUNT", ..]] => ("BITCOUNT".into(), Target::Times(targets[1])),
+            [bit_op] => (bit_op[..2].join(" "), Target::Times(targets[0])),
+            [bit_op, ..] => {
+                (format!("{}, then BITCOUNT of it", bit_op[..2].join(" ")), Target::Seen)
+            }
             [] => continue,
         };
-        let target = Target::Times(target);
         table.add(&format!("{name}, {of}"), Unit::Microseconds, ours, theirs, target);
     }
     Ok(())

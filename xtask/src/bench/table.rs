@@ -19,6 +19,8 @@ pub enum Target {
     Times(f64),
     /// At most so much, in the unit.
     AtMost(f64),
+    /// Nothing: it is there to be seen.
+    Seen,
 }
 
 #[derive(Default)]
@@ -36,6 +38,7 @@ impl Table {
         });
         let (aim, met) = match target {
             Target::Times(times) => (format!("≥ {times} ×"), ratio.map(|ratio| ratio >= times)),
+            Target::Seen => ("–".into(), None),
             Target::AtMost(most) => (format!("≤ {}", shown(unit, most)), Some(ours <= most)),
         };
         let verdict = match met {
