@@ -4,6 +4,7 @@
 use crate::command::table;
 use crate::config::worker_threads;
 use crate::shared::Shared;
+use crate::stats::Figure;
 use bitmap_store::{DATABASES, Db, Durability, Stats, UnixMillis};
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -199,16 +200,16 @@ fn stats_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("total_connections_received", get(&server.stats.connections));
     lines.field("total_commands_processed", server.stats.total_calls());
     lines.field("instantaneous_ops_per_sec", get(&server.ops_per_second));
-    lines.field("total_net_input_bytes", get(&server.stats.input_bytes));
-    lines.field("total_net_output_bytes", get(&server.stats.output_bytes));
+    lines.field("total_net_input_bytes", server.stats.figure(Figure::InputBytes));
+    lines.field("total_net_output_bytes", server.stats.figure(Figure::OutputBytes));
     lines.field("rejected_connections", get(&server.stats.rejected_connections));
     lines.field("sync_full", 0);
     lines.field("sync_partial_ok", 0);
     lines.field("sync_partial_err", 0);
     lines.field("expired_keys", stats.expired);
     lines.field("evicted_keys", 0);
-    lines.field("keyspace_hits", get(&server.stats.keyspace_hits));
-    lines.field("keyspace_misses", get(&server.stats.keyspace_misses));
+    lines.field("keyspace_hits", server.stats.figure(Figure::Hits));
+    lines.field("keyspace_misses", server.stats.figure(Figure::Misses));
     lines.field("pubsub_channels", 0);
     lines.field("pubsub_patterns", 0);
     lines.field("latest_fork_usec", 0);

@@ -6,6 +6,7 @@ use crate::clock;
 use crate::command::Executor;
 use crate::session::Session;
 use crate::shared::Shared;
+use crate::stats::Figure;
 use bitmap_store::{Bytes, Position};
 use resp::{Decoder, Limits, Reply};
 use std::future::poll_fn;
@@ -13,7 +14,6 @@ use std::io;
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             polled => polled,
         })
         .await?;
-        self.server.stats.input_bytes.fetch_add(count as u64, Ordering::Relaxed);
+        self.server.stats.add(Figure::InputBytes, count as u64);
         Ok(count)
     }
 
@@ -205,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             polled => polled,
         })
         .await?;
-        self.server.stats.output_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.server.stats.add(Figure::OutputBytes, bytes.len() as u64);
         Ok(())
     }
 
