@@ -1,4 +1,8 @@
 //! Least recently used first out, bounded by bytes. The crate `lru` is named here only.
+//!
+//! Moving an entry to the front of the list touches its neighbours there and those at the front, which are
+//! anywhere in memory. So an entry that was moved lately is left where it is: while nothing new comes in, the
+//! order does not matter, and nothing is moved.
 
 use lru::LruCache;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,26 +54,27 @@ impl Budget {
 /// One stripe's share of the cache.
 pub(crate) struct Cache<V> {
     entries: LruCache<Vec<u8>, Weighted<V>>,
+    /// Entries that have come in.
+    arrivals: u64,
 }
 
 struct Weighted<V> {
     value: V,
     weight: usize,
+    /// `arrivals` when it was moved to the front last.
+    moved: u64,
 }
+
+/// An entry is moved again once so many have come in before it, of as many as there are.
+const STALE_SHARE: u64 = 8;
 
 impl<V> Cache<V> {
     pub(crate) fn new() -> Self {
-        Cache { entries: LruCache::unbounded() }
+        Cache { entries: LruCache::unbounded(), arrivals: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// The value of `name`, which becomes the most recently used.
-    #[cfg(test)]
-    pub(crate) fn get(&mut self, name: &[u8]) -> Option<&mut V> {
-        self.entries.get_mut(name).map(|entry| &mut entry.value)
     }
 
     /// The value of `name`, loaded with its weight if it is not there: says whether it had to be.
@@ -79,15 +84,28 @@ impl<V> Cache<V> {
         name: &[u8],
         load: impl FnOnce() -> Result<(V, usize), E>,
     ) -> Result<(&mut V, bool), E> {
-        let mut loaded = false;
-        let entry = self.entries.try_get_or_insert_mut_ref(name, || {
-            let (value, weight) = load()?;
-            let weight = weight + name.len() + ENTRY_BYTES;
-            budget.add(weight);
-            loaded = true;
-            Ok(Weighted { value, weight })
-        })?;
-        Ok((&mut entry.value, loaded))
+        let stale = self.entries.peek(name).map(|entry| self.is_stale(entry));
+        let entry = match stale {
+            Some(false) => self.entries.peek_mut(name),
+            Some(true) => {
+                let entry = self.entries.get_mut(name);
+                entry.map(|entry| {
+                    entry.moved = self.arrivals;
+                    entry
+                })
+            }
+            None => {
+                let (value, weight) = load()?;
+                self.insert(budget, name, value, weight);
+                self.entries.peek_mut(name)
+            }
+        };
+        let entry = entry.expect("it was there, or has just been put there");
+        Ok((&mut entry.value, stale.is_none()))
+    }
+
+    fn is_stale(&self, entry: &Weighted<V>) -> bool {
+        (self.arrivals - entry.moved) * STALE_SHARE > self.entries.len() as u64
     }
 
     /// Changes the value of `name`, if it is there; `change` says how much memory it takes then, or `None` if
@@ -98,7 +116,7 @@ impl<V> Cache<V> {
         name: &[u8],
         change: impl FnOnce(&mut V) -> Option<usize>,
     ) {
-        if let Some(entry) = self.entries.get_mut(name) {
+        if let Some(entry) = self.entries.peek_mut(name) {
             let Some(weight) = change(&mut entry.value) else { return };
             let weight = weight + name.len() + ENTRY_BYTES;
             if weight != entry.weight {
@@ -127,7 +145,9 @@ impl<V> Cache<V> {
     pub(crate) fn insert(&mut self, budget: &Budget, name: &[u8], value: V, weight: usize) {
         let weight = weight + name.len() + ENTRY_BYTES;
         budget.add(weight);
-        if let Some(old) = self.entries.put(name.to_vec(), Weighted { value, weight }) {
+        self.arrivals += 1;
+        let entry = Weighted { value, weight, moved: self.arrivals };
+        if let Some(old) = self.entries.put(name.to_vec(), entry) {
             budget.subtract(old.weight);
         }
     }
@@ -185,10 +205,26 @@ mod tests {
         cache.insert(&budget, b"a", 3, 10);
         cache.update(&budget, b"b", |_| Some(1000));
         assert!(budget.exceeded());
-        assert_eq!(cache.get(b"b"), Some(&mut 2));
+        let found = cache.get_or_load(&budget, b"b", || Err("it is there")).unwrap();
+        assert_eq!(found, (&mut 2, false));
         assert!(cache.evict(&budget));
         assert!(!cache.contains(b"a"), "the least recently used goes first");
         assert_eq!(cache.remove(&budget, b"b"), Some(2));
         assert_eq!((budget.used(), budget.entries(), cache.evict(&budget)), (0, 0, false));
+    }
+
+    #[test]
+    fn what_is_used_stays_while_others_come_and_go() {
+        let budget = Budget::new(usize::MAX);
+        let mut cache = Cache::new();
+        for i in 0..1000_u32 {
+            let name = i.to_be_bytes();
+            cache.get_or_load(&budget, &name, || Ok::<_, ()>((i, 1))).unwrap();
+            if cache.len() > 40 {
+                cache.evict(&budget);
+            }
+            let (hot, loaded) = cache.get_or_load(&budget, b"hot", || Ok::<_, ()>((0, 1))).unwrap();
+            assert_eq!((*hot, loaded), (0, i == 0), "{i}");
+        }
     }
 }
