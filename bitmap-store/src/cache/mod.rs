@@ -4,11 +4,14 @@
 //! anywhere in memory. So an entry that was moved lately is left where it is: while nothing new comes in, the
 //! order does not matter, and nothing is moved.
 
+mod name;
+
 use lru::LruCache;
+use name::CachedName;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What an entry costs beside its value: key, list and table (measured with a counting allocator).
-const ENTRY_BYTES: usize = 168;
+/// What an entry costs beside its value and a long name: list and table (measured with a counting allocator).
+const ENTRY_BYTES: usize = 184;
 
 /// Bytes cached, by all stripes together.
 #[derive(Debug, Default)]
@@ -53,7 +56,7 @@ impl Budget {
 
 /// One stripe's share of the cache.
 pub(crate) struct Cache<V> {
-    entries: LruCache<Vec<u8>, Weighted<V>>,
+    entries: LruCache<CachedName, Weighted<V>>,
     /// Entries that have come in.
     arrivals: u64,
 }
@@ -118,7 +121,7 @@ impl<V> Cache<V> {
     ) {
         if let Some(entry) = self.entries.peek_mut(name) {
             let Some(weight) = change(&mut entry.value) else { return };
-            let weight = weight + name.len() + ENTRY_BYTES;
+            let weight = weight + CachedName::heap_bytes(name) + ENTRY_BYTES;
             if weight != entry.weight {
                 budget.used.fetch_add(weight, Ordering::Relaxed);
                 budget.used.fetch_sub(entry.weight, Ordering::Relaxed);
@@ -143,11 +146,11 @@ impl<V> Cache<V> {
 
     /// Inserts or replaces `name`; `weight` is the value's own memory in bytes.
     pub(crate) fn insert(&mut self, budget: &Budget, name: &[u8], value: V, weight: usize) {
-        let weight = weight + name.len() + ENTRY_BYTES;
+        let weight = weight + CachedName::heap_bytes(name) + ENTRY_BYTES;
         budget.add(weight);
         self.arrivals += 1;
         let entry = Weighted { value, weight, moved: self.arrivals };
-        if let Some(old) = self.entries.put(name.to_vec(), entry) {
+        if let Some(old) = self.entries.put(CachedName::new(name), entry) {
             budget.subtract(old.weight);
         }
     }
@@ -200,7 +203,7 @@ mod tests {
         let mut cache = Cache::new();
         cache.insert(&budget, b"a", 1, 400);
         cache.insert(&budget, b"b", 2, 100);
-        assert_eq!(budget.used(), 500 + 2 * (ENTRY_BYTES + 1));
+        assert_eq!(budget.used(), 500 + 2 * ENTRY_BYTES);
         assert!(!budget.exceeded());
         cache.insert(&budget, b"a", 3, 10);
         cache.update(&budget, b"b", |_| Some(1000));
