@@ -91,11 +91,11 @@ impl<V> Cache<V> {
         let entry = match stale {
             Some(false) => self.entries.peek_mut(name),
             Some(true) => {
-                let entry = self.entries.get_mut(name);
-                entry.map(|entry| {
+                let mut entry = self.entries.get_mut(name);
+                if let Some(entry) = &mut entry {
                     entry.moved = self.arrivals;
-                    entry
-                })
+                }
+                entry
             }
             None => {
                 let (value, weight) = load()?;
