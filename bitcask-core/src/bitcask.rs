@@ -188,6 +188,18 @@ impl Bitcask {
         Ok(Some(read.into_value()))
     }
 
+    /// The expiry of `key`, from its newest record: one read. `None` if there is no such key, or it never
+    /// expires.
+    ///
+    /// # Errors
+    /// As [`Bitcask::entry`].
+    pub fn expiry(&self, key: &[u8]) -> Result<Option<UnixMillis>, Error> {
+        let Some(location) = self.store.keydir().get(key) else { return Ok(None) };
+        let read =
+            self.store.read(key, location.segment, location.offset, location.len as usize)?;
+        Ok(read.record().expires_at)
+    }
+
     /// True if the log has a value for `key`, expired or not. Never reads the disk.
     pub fn contains(&self, key: &[u8]) -> bool {
         self.store.keydir().get(key).is_some()

@@ -55,9 +55,14 @@ pub(crate) struct SourcePage {
 }
 
 impl Derivation {
-    /// `None` for operations whose result may have ids where no source has a page.
-    pub(crate) fn new(op: BitOp, sources: Vec<Source>) -> Option<Self> {
-        OPERATIONS.contains(&op).then_some(Derivation { op, sources })
+    /// False for operations whose result may have ids where no source has a page.
+    pub(crate) fn is_of(op: BitOp) -> bool {
+        OPERATIONS.contains(&op)
+    }
+
+    /// What `op`, of which [`Derivation::is_of`] is true, makes of `sources`.
+    pub(crate) fn new(op: BitOp, sources: Vec<Source>) -> Self {
+        Derivation { op, sources }
     }
 
     /// Where the result may have ids, in ascending order: spans in which no source has more than one page.
@@ -226,7 +231,7 @@ mod tests {
             let pages = pages.iter().map(|(lower, level)| page(*lower, *level)).collect();
             Source { db: Db(2), id: 5, pages }
         };
-        Derivation::new(op, pages.map(source).to_vec()).unwrap()
+        Derivation::new(op, pages.map(source).to_vec())
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Redis' glob patterns, matched in time that is linear in the text: a byte of it costs at most 64 steps, or
 //! one for every 64 bytes that stand between two stars.
 
+use crate::MAX_KEY_BYTES;
+
 /// A compiled pattern: `*`, `?`, `[abc]`, `[^a-c]` and `\x`, byte by byte, with the meaning that Redis'
 /// `stringmatchlen` gives to malformed ones, too: a `[` that is never closed ends with the pattern, a
 /// lone `\` at the end is itself, and a range may be given backwards.
@@ -34,7 +36,8 @@ struct Piece {
 const LONG: usize = 64;
 
 impl Glob {
-    /// Compiles `pattern`; every byte string is one.
+    /// Compiles `pattern`; every byte string is one. One that only texts of more than [`MAX_KEY_BYTES`]
+    /// could match matches nothing.
     pub fn new(pattern: &[u8]) -> Self {
         let mut pieces: Vec<Vec<Part>> = vec![Vec::new()];
         let mut rest = pattern;
@@ -61,6 +64,15 @@ impl Glob {
                 other => Part::Byte(other),
             };
             pieces.last_mut().expect("never empty").push(part);
+        }
+        let least: usize = pieces.iter().map(Vec::len).sum();
+        if least > MAX_KEY_BYTES {
+            // No key is so long; and nothing is kept of a pattern that may be longer than memory.
+            return Glob {
+                head: vec![Part::Class(Box::default())],
+                rest: None,
+                prefix: Vec::new(),
+            };
         }
         let tail = if pieces.len() > 1 { pieces.pop() } else { None };
         let mut pieces = pieces.into_iter();
@@ -123,6 +135,9 @@ impl Piece {
     /// Where its first occurrence in `text` ends.
     fn end_in(&self, text: &[u8]) -> Option<usize> {
         let len = self.parts.len();
+        if text.len() < len {
+            return None;
+        }
         if self.masks.is_empty() {
             let start = text.windows(len).position(|window| all_match(&self.parts, window));
             return start.map(|start| start + len);
@@ -273,6 +288,7 @@ mod tests {
         let pattern = [&b"*a".repeat(500_000)[..], b"b"].concat();
         assert!(!Glob::new(&pattern).matches(&vec![b'a'; 2000]));
         assert!(!Glob::new(b"*a*a*a*a*a*a*a*a*a*a*a*a*b").matches(&vec![b'a'; 10_000]));
+        assert!(!Glob::new(&pattern).matches(b""));
         let pattern = [b"*", &[b'a'; 50_000][..], b"b*"].concat();
         assert!(!Glob::new(&pattern).matches(&vec![b'a'; 65_536]));
     }

@@ -34,6 +34,11 @@ pub(crate) struct Name {
 impl Name {
     const SHORT: usize = 62;
 
+    /// A name of the log.
+    pub(crate) fn of(name: &[u8]) -> Self {
+        Self::new(&[name])
+    }
+
     fn new(parts: &[&[u8]]) -> Self {
         let len = parts.iter().map(|part| part.len()).sum();
         let mut name = Name { short: [0; Self::SHORT], len, long: Vec::new() };

@@ -65,5 +65,6 @@ pub use error::Error;
 pub use glob::Glob;
 pub use keyspace::{Keyspace, Options, Sizes, Stats};
 pub use kind::{Encoding, Kind};
+pub use scan::Reclaimed;
 pub use transaction::Transaction;
 pub use watch::Watch;

@@ -8,6 +8,15 @@ use crate::{Db, Error, Kind};
 use bitcask_core::UnixMillis;
 use std::ops::ControlFlow;
 
+/// What [`Keyspace::expire_due`] has done.
+#[derive(Debug, Default)]
+pub struct Reclaimed {
+    /// Number of keys deleted.
+    pub keys: usize,
+    /// The first damaged key that was met.
+    pub damaged: Option<Error>,
+}
+
 impl Keyspace {
     /// The keys that match `glob`, in byte order: [`crate::Transaction::keys`], once it is durable.
     ///
@@ -55,35 +64,36 @@ impl Keyspace {
         Ok(key)
     }
 
-    /// Deletes up to `limit` keys that have expired by `now`; returns how many.
+    /// Deletes up to `limit` keys that have expired by `now`. Damaged ones are left, and are in nobody's way.
     ///
     /// # Errors
-    /// [`Error::Storage`] or [`Error::Damaged`]: of the keys that could not be deleted, the first one's. The
-    /// others are gone all the same.
-    pub fn expire_due(&self, now: UnixMillis, limit: usize) -> Result<usize, Error> {
-        let (mut deleted, mut failed) = (0, None);
+    /// [`Error::Storage`] if the log refuses a deletion; those before it are done.
+    pub fn expire_due(&self, now: UnixMillis, limit: usize) -> Result<Reclaimed, Error> {
+        let mut reclaimed = Reclaimed::default();
         for db in (0..crate::DATABASES).map(Db) {
             let mut from = Vec::new();
-            while deleted < limit && self.expires(db) > 0 {
-                let due = self.due(db, &from, now, limit - deleted);
+            while reclaimed.keys < limit && self.expires(db) > 0 {
+                let due = self.due(db, &from, now, limit - reclaimed.keys);
                 let Some(last) = due.last() else { break };
-                // The next after this one: what cannot be deleted is in nobody's way.
+                // The next after this one.
                 from = [last, &b"\0"[..]].concat();
                 for name in &due {
                     let Some((_, key)) = layout::expiry_of(name) else { continue };
                     let mut transaction = self.begin([(db, key)], now);
-                    let reclaimed = transaction.reclaim(db, key).and_then(|due| {
-                        transaction.commit()?;
-                        Ok(due)
-                    });
-                    match reclaimed {
-                        Ok(due) => deleted += usize::from(due),
-                        Err(e) => failed = failed.or(Some(e)),
+                    match transaction.reclaim(db, key, name) {
+                        Ok(due) => {
+                            transaction.commit()?;
+                            reclaimed.keys += usize::from(due);
+                        }
+                        Err(e) if e.is_damage() => {
+                            reclaimed.damaged = reclaimed.damaged.or(Some(e));
+                        }
+                        Err(e) => return Err(e),
                     }
                 }
             }
         }
-        failed.map_or(Ok(deleted), Err)
+        Ok(reclaimed)
     }
 
     /// Up to `count` entries of the expiry index that are due by `now`, from the first not below `from`.

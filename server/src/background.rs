@@ -3,6 +3,7 @@
 use crate::clients::Wish;
 use crate::clock;
 use crate::shared::Shared;
+use bitmap_store::Reclaimed;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -36,15 +37,22 @@ fn expire_round(server: &Shared) {
     let started = Instant::now();
     while started.elapsed() < EXPIRY_BUDGET {
         match server.keyspace.expire_due(clock::now(), EXPIRY_SLICE) {
-            Ok(count) if count == EXPIRY_SLICE => {}
-            Ok(_) => return,
-            Err(error) => {
-                if server.expiry_warned.is_due(clock::now()) {
-                    tracing::warn!(%error, "expired keys could not be deleted");
+            Ok(Reclaimed { keys, damaged }) => {
+                if let Some(error) = damaged {
+                    warn_of(server, &error);
                 }
-                return;
+                if keys < EXPIRY_SLICE {
+                    return;
+                }
             }
+            Err(error) => return warn_of(server, &error),
         }
+    }
+}
+
+fn warn_of(server: &Shared, error: &bitmap_store::Error) {
+    if server.expiry_warned.is_due(clock::now()) {
+        tracing::warn!(%error, "an expired key could not be deleted");
     }
 }
 

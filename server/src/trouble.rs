@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Trouble {
     refused: AtomicBool,
     refused_warned: Warned,
+    taken_warned: Warned,
     damage_warned: Warned,
 }
 
@@ -30,9 +31,12 @@ impl Trouble {
         }
     }
 
-    /// A write was taken.
-    pub(crate) fn is_over(&self) {
-        if self.refused.load(Ordering::Relaxed) && self.refused.swap(false, Ordering::Relaxed) {
+    /// The log took a write.
+    pub(crate) fn is_over(&self, now: UnixMillis) {
+        if self.refused.load(Ordering::Relaxed)
+            && self.refused.swap(false, Ordering::Relaxed)
+            && self.taken_warned.is_due(now)
+        {
             tracing::info!("the log takes writes again");
         }
     }

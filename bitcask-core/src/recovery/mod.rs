@@ -172,9 +172,11 @@ fn list(dir: &dyn Dir) -> Result<Vec<u32>, Error> {
         removed.map_err(|e| io_error(dir, &name, "remove", e))?;
         ids.pop();
     }
-    for id in names.iter().filter_map(|name| format::parse_hint_name(name)) {
+    // Segments are numbered from 1 on, and none goes as yet.
+    let hinted = names.iter().filter_map(|name| format::parse_hint_name(name)).max();
+    for id in 1..=ids.last().copied().max(hinted).unwrap_or(0) {
         if ids.binary_search(&id).is_err() {
-            let reason = "the segment is missing, and its hint is there";
+            let reason = "the segment is missing: there are later ones, or its hint";
             return Err(corrupt(dir, &format::file_name(id), 0, reason));
         }
     }

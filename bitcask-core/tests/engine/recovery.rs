@@ -2,6 +2,7 @@
 
 use super::model::{self, NOW};
 use super::{Random, open};
+use bitcask_core::storage::Dir;
 use bitcask_core::storage::sim::{Faults, SimDir};
 use bitcask_core::{Batch, Bitcask, Error, Options, RecordIndex, UnixMillis};
 use std::sync::Arc;
@@ -283,13 +284,22 @@ fn opening_removes_leftovers_of_its_own_and_no_file_of_anybody_else() {
 }
 
 #[test]
-fn a_segment_that_is_missing_is_noticed_by_the_hint_that_it_leaves() {
+fn a_segment_that_is_missing_is_noticed() {
     let dir = SimDir::new(1);
     filled(&dir);
-    bitcask_core::storage::Dir::remove(&dir, "00000002.seg").unwrap();
-    match open(&dir) {
-        Err(Error::Corrupt { path, .. }) => assert!(path.ends_with("00000002.seg")),
-        other => panic!("{other:?}"),
+    let last = names(&dir, ".seg").pop().unwrap();
+    for missing in ["00000001.seg", "00000002.seg", &last] {
+        for hint in [true, false] {
+            let dir = dir.kill();
+            Dir::remove(&dir, missing).unwrap();
+            if !hint && missing != last {
+                names(&dir, ".hint").iter().for_each(|name| Dir::remove(&dir, name).unwrap());
+            }
+            match open(&dir) {
+                Err(Error::Corrupt { path, .. }) => assert!(path.ends_with(missing)),
+                other => panic!("{missing}: {other:?}"),
+            }
+        }
     }
 }
 

@@ -64,11 +64,12 @@ impl Transaction<'_> {
         if let Some(derivation) = self.derive(op, &operands)? {
             let id = self.shared.backing.log.reserve_sequence();
             let paged = Paged::derived(id, byte_len, Arc::new(derivation));
-            if !paged.pages.is_empty() {
-                self.touch(&dst)?;
-                self.replace(&dst, Value::Paged(paged), None)?;
-                return Ok(byte_len);
-            }
+            let value = match paged.pages.is_empty() {
+                true => Value::Bitmap(Bitmap { byte_len, ..Bitmap::default() }),
+                false => Value::Paged(paged),
+            };
+            self.replace(&dst, value, None)?;
+            return Ok(byte_len);
         }
         let spans = if op == BitOp::Not { vec![Span::ALL] } else { spans(&operands) };
         let mut parts = Vec::with_capacity(spans.len());
@@ -82,7 +83,6 @@ impl Transaction<'_> {
             parts.extend(split(ids, span, self.shared.sizes.page));
         }
         let parts = join(parts, self.shared.sizes.page);
-        self.touch(&dst)?;
         let size: usize = parts.iter().map(|(_, ids)| ids.serialized_size()).sum();
         if size > self.shared.sizes.inline {
             self.put_pages(&dst, byte_len, parts, None)?;
@@ -98,6 +98,9 @@ impl Transaction<'_> {
     /// result of small bitmaps is small itself; of results that have no pages of their own, the pages are
     /// made, so that no reader has to follow one derivation after another.
     fn derive(&mut self, op: BitOp, operands: &[Source]) -> Result<Option<Derivation>, Error> {
+        if !Derivation::is_of(op) {
+            return Ok(None);
+        }
         let mut sources = Vec::with_capacity(operands.len());
         for operand in operands {
             let (at, collection, pages) = match operand {
@@ -130,7 +133,7 @@ impl Transaction<'_> {
             }
             sources.push(derivation::Source { db: at.db, id: collection.id, pages: taken });
         }
-        Ok(Derivation::new(op, sources))
+        Ok(Some(Derivation::new(op, sources)))
     }
 
     fn delete_if_there(&mut self, at: &At) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use super::{At, Transaction};
 use crate::bitmap::assignment::Change as BitChange;
 use crate::bitmap::{Ids, ops};
 use crate::layout::Span;
-use crate::value::{Bitmap, Change, Collection, PageRef, Paged, Value};
+use crate::value::{Bitmap, Change, Collection, PageRef, Value};
 use crate::{Db, Error};
 use std::ops::Range;
 use std::sync::Arc;
@@ -105,7 +105,17 @@ impl Transaction<'_> {
                 self.pending.mark(at, entry);
                 Ok(before)
             }
-            Value::Paged(Paged { collection, .. }) if collection.derivation.is_some() => {
+            Value::Paged(paged) if paged.collection.derivation.is_some() => {
+                let grows = byte_len > paged.byte_len;
+                let place = (paged.collection.clone(), paged.find(container));
+                let place = place.1.map(|found| (place.0, paged.pages[found].span));
+                let before = match place {
+                    Ok((collection, span)) => self.page(at, &collection, span)?.ids.contains(id),
+                    Err(_) => false,
+                };
+                if before == bit && !grows {
+                    return Ok(before);
+                }
                 self.materialise(at)?;
                 self.set_bit_at(at, id, bit)
             }
@@ -177,14 +187,24 @@ impl Transaction<'_> {
         let count = page.ids.len();
         page.touched.push(BitChange { id, set: bit });
         let newly = !std::mem::replace(&mut page.dirty, true);
-        // Remembered before anything can fail, so that a roll-back finds the page.
-        if let Value::Paged(paged) = &mut self.touch_live(at)?.value {
-            paged.page(span).count = Some(count);
-            if newly {
-                paged.dirty.push(span);
+        match self.touch_live(at) {
+            Ok(entry) => {
+                if let Value::Paged(paged) = &mut entry.value {
+                    paged.page(span).count = Some(count);
+                    if newly {
+                        paged.dirty.push(span);
+                    }
+                }
+                Ok(!bit)
+            }
+            Err(e) => {
+                // The key had to be read again, and cannot be: nobody would know that the page has changed.
+                let name = crate::layout::page(at.db, collection.id, span);
+                let cache = &mut self.guards.stripe(at.stripe).cache;
+                cache.remove(&self.shared.backing.budget, &name);
+                Err(e)
             }
         }
-        Ok(!bit)
     }
 
     /// Number of set bits at offsets in `range`. Counts of whole pages are known without reading them, or

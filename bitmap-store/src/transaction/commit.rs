@@ -60,6 +60,9 @@ impl Transaction<'_> {
         for (db, id) in &self.pending.dropped {
             batch.delete_prefix(&layout::pages(*db, *id));
         }
+        for name in &self.pending.strays {
+            batch.delete(name);
+        }
         let mut logged = Vec::with_capacity(self.pending.touched.len());
         for (stripe, name) in &self.pending.touched {
             let flushed = self.pending.flushed.contains(&Db(name[0]));
@@ -88,6 +91,9 @@ impl Transaction<'_> {
             let counts = &shared.counts[usize::from(db.0)];
             counts.keys.store(0, Ordering::Relaxed);
             counts.expires.store(0, Ordering::Relaxed);
+        }
+        for name in &pending.strays {
+            shared.counts[usize::from(name[0])].expires.fetch_sub(1, Ordering::Relaxed);
         }
         let locate = |record| {
             committed.as_ref().expect("a record was written in a batch").location(batch, record)

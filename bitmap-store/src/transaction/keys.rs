@@ -1,7 +1,7 @@
 //! Keys of any type: presence, expiry, renaming, copying, deleting.
 
 use super::{At, Transaction};
-use crate::layout::{self, Span};
+use crate::layout::{self, Name, Span};
 use crate::text::Text;
 use crate::value::{Bitmap, Cached, Paged, Value};
 use crate::{Db, Encoding, Error, Kind};
@@ -86,11 +86,17 @@ impl Transaction<'_> {
         Ok(there)
     }
 
-    /// Deletes `key` if it has expired; false if there is nothing to reclaim.
-    pub(crate) fn reclaim(&mut self, db: Db, key: &[u8]) -> Result<bool, Error> {
+    /// Deletes `key` if it has expired; false if there is nothing to reclaim. `index` is the entry of the
+    /// index of expiries that says so: it goes if it is not the key's, having been left by a damaged value
+    /// that was replaced.
+    pub(crate) fn reclaim(&mut self, db: Db, key: &[u8], index: &[u8]) -> Result<bool, Error> {
         let (at, now) = (self.at(db, key)?, self.now);
         let entry = self.entry(&at)?;
         let due = entry.exists() && entry.expired(now);
+        let own = entry.stored.expires_at.map(|at| layout::expiry(db, at, key));
+        if own.is_none_or(|own| *own != *index) && self.shared.backing.log.contains(index) {
+            self.pending.strays.push(Name::of(index));
+        }
         if due {
             self.touch(&at)?;
             self.shared.expired.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -110,7 +116,7 @@ impl Transaction<'_> {
         if *from.name == *to.name {
             return Ok(());
         }
-        self.touch(&to)?;
+        self.prepare_to_replace(&to)?;
         let entry = self.touch(&from)?;
         let expires_at = entry.expires_at.take();
         entry.change = crate::value::Change::Base;
@@ -170,10 +176,9 @@ impl Transaction<'_> {
             }),
             Value::Absent | Value::Paged(_) => Value::Absent,
         };
-        if self.read(&to)?.is_some() && !replace {
+        if !replace && self.read(&to)?.is_some() {
             return Ok(false);
         }
-        self.touch(&to)?;
         let Some((collection, byte_len, pages)) = pages else {
             self.replace(&to, value, expires_at)?;
             return Ok(true);

@@ -48,6 +48,8 @@ struct Pending {
     dropped: Vec<(Db, u64)>,
     /// Databases that were emptied: what the log has in them is gone.
     flushed: Vec<Db>,
+    /// Entries of the index of expiries that belong to nothing.
+    strays: Vec<Name>,
 }
 
 /// The locks held, by stripe.
@@ -139,7 +141,8 @@ impl<'a> Transaction<'a> {
 
     /// True if anything has been changed so far, or something expired was cleared away.
     pub fn is_dirty(&self) -> bool {
-        !(self.pending.touched.is_empty() && self.pending.flushed.is_empty())
+        let Pending { touched, flushed, strays, .. } = &self.pending;
+        !(touched.is_empty() && flushed.is_empty() && strays.is_empty())
     }
 
     /// Whether the key that a method has read last is there: a bit that is not set may be one of a missing
@@ -218,6 +221,15 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
+    /// Makes sure that the key can be replaced: nothing may be taken from elsewhere before that.
+    fn prepare_to_replace(&mut self, at: &At) -> Result<(), Error> {
+        if !self.pending.flushed.contains(&at.db) {
+            let stripe = self.guards.stripe(at.stripe);
+            stripe.key_to_replace(&self.shared.backing, at.db, &at.name)?;
+        }
+        Ok(())
+    }
+
     /// Drops a value's pages.
     fn discard(&mut self, at: &At, value: Value) {
         if let Value::Paged(paged) = value {
@@ -252,8 +264,11 @@ impl<'a> Transaction<'a> {
             if let Some(Cached::Key(KeyEntry { value: Value::Paged(paged), .. })) =
                 stripe.cache.remove(budget, name)
             {
-                for span in &paged.dirty {
-                    let page = layout::page(Db(name[0]), paged.collection.id, *span);
+                // Clean ones, too: the bitmap may have come from another stripe, and goes back there. Whoever
+                // found them here later would find what they were then.
+                let spans = paged.pages.iter().map(|page| page.span).chain(paged.dirty);
+                for span in spans {
+                    let page = layout::page(Db(name[0]), paged.collection.id, span);
                     stripe.cache.remove(budget, &page);
                 }
             }

@@ -193,8 +193,8 @@ impl Transaction<'_> {
         }
         if left == 0 {
             let due = |key: &&Vec<u8>| {
-                let entry = log.entry(&layout::key(db, key));
-                matches!(entry, Ok(Some(entry)) if entry.expires_at.is_some_and(|at| at <= now))
+                let expiry = log.expiry(&layout::key(db, key));
+                expiry.is_ok_and(|expiry| expiry.is_some_and(|at| at <= now))
             };
             expired = keys.iter().filter(due).cloned().collect();
         }

@@ -134,9 +134,6 @@ impl Executor {
         match ran {
             Ok((reply, position)) => {
                 let wrote = flags.has(Flags::WRITE);
-                if wrote {
-                    self.server.trouble.is_over();
-                }
                 Outcome { position, wrote, ..self.answer(Ok(reply), out) }
             }
             Err(error) => {
@@ -159,7 +156,7 @@ impl Executor {
             let tx = begin(server, command, request, db, now);
             let mut cx = Context { tx, db, now, session, server, random };
             let reply = (command.spec.handler)(&mut cx, Args::after(request, command.words))?;
-            Ok((reply, cx.tx.commit()?))
+            Ok((reply, commit(cx)?))
         })
     }
 
@@ -232,15 +229,20 @@ impl Executor {
             }
             write_header(b'*', queue.len(), out);
             let mut cx = Context { tx, db, now, session, server, random };
-            let limit = server.settings.output_buffer_bytes();
+            let (start, limit) = (out.len(), server.settings.output_buffer_bytes());
+            // Bytes of replies that are not sent; what they answer is done all the same.
+            let mut over_limit = 0;
             for (command, request) in queue.iter() {
                 cx.db = cx.session.db;
                 match (command.spec.handler)(&mut cx, Args::after(request, command.words)) {
-                    Ok(reply) if out.len() + reply.body_bytes() > limit => {
-                        close_for(cx.session, out.len() + reply.body_bytes());
+                    Ok(reply) => {
+                        let bytes = out.len() - start + reply.body_bytes();
+                        if over_limit == 0 && bytes <= limit {
+                            reply.encode(cx.session.protocol, out);
+                        } else {
+                            over_limit = over_limit.max(bytes);
+                        }
                     }
-                    Ok(_) if cx.session.close => {}
-                    Ok(reply) => reply.encode(cx.session.protocol, out),
                     Err(error) => {
                         server.stats.failed(command.id);
                         server.stats.error(error.code());
@@ -249,7 +251,10 @@ impl Executor {
                 }
                 tally.count(&server.stats, command.id, clock.lap_nanos());
             }
-            Ok(cx.tx.commit()?)
+            if over_limit > 0 {
+                close_for(cx.session, over_limit);
+            }
+            commit(cx)
         })
     }
 
@@ -257,8 +262,8 @@ impl Executor {
     fn answer(&mut self, reply: Result<Reply, CommandError>, out: &mut Vec<u8>) -> Outcome {
         let limit = self.server.settings.output_buffer_bytes();
         match reply {
-            Ok(reply) if out.len() + reply.body_bytes() > limit => {
-                close_for(&mut self.session, out.len() + reply.body_bytes());
+            Ok(reply) if reply.body_bytes() > limit => {
+                close_for(&mut self.session, reply.body_bytes());
                 Outcome::default()
             }
             Ok(Reply::Bulk(body)) if body.len() >= LARGE_BULK_BYTES => {
@@ -277,6 +282,16 @@ impl Executor {
             }
         }
     }
+}
+
+/// Commits what has been run.
+fn commit(cx: Context<'_>) -> Result<Position, CommandError> {
+    let writes = cx.tx.is_dirty();
+    let position = cx.tx.commit()?;
+    if writes {
+        cx.server.trouble.is_over(cx.now);
+    }
+    Ok(position)
 }
 
 /// Has a client closed whose replies would take so many bytes; what has been run stays, as in Redis.

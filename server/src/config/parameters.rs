@@ -38,7 +38,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     live("cache-size", |s| s.settings.cache_bytes().to_string(), set_cache),
     live(
         "client-output-buffer-limit",
-        |s| format!("normal {} 0 0 slave 0 0 0 pubsub 0 0 0", s.settings.output_buffer_bytes()),
+        |s| format!("normal {} 0 0 slave 0 0 0 pubsub 0 0 0", s.settings.output_buffer_setting()),
         set_output_buffer,
     ),
     live(
@@ -168,9 +168,8 @@ fn set_output_buffer(server: &Shared, value: &str) -> Result<(), String> {
             .ok_or("Error in hard, soft or soft_seconds setting in buffer limit configuration.")?;
         match limit[0].to_ascii_lowercase().as_str() {
             "normal" => {
-                // 0 is no limit.
-                let hard = usize::try_from(hard).ok().filter(|&hard| hard > 0);
-                server.settings.set_output_buffer_bytes(hard.unwrap_or(usize::MAX));
+                let hard = usize::try_from(hard).unwrap_or(usize::MAX);
+                server.settings.set_output_buffer_bytes(hard);
             }
             "slave" | "replica" | "pubsub" => {}
             _ => {

@@ -79,7 +79,16 @@ impl Settings {
         self.query_buffer_bytes.store(bytes, Ordering::Relaxed);
     }
 
+    /// How many bytes of replies a client may leave unread.
     pub(crate) fn output_buffer_bytes(&self) -> usize {
+        match self.output_buffer_setting() {
+            0 => usize::MAX,
+            bytes => bytes,
+        }
+    }
+
+    /// The same as it was set: 0 is no limit.
+    pub(crate) fn output_buffer_setting(&self) -> usize {
         self.output_buffer_bytes.load(Ordering::Relaxed)
     }
 

@@ -182,11 +182,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes what is pending, then a body whose header ends it, without copying the body.
     async fn write_large(&mut self, body: Bytes) -> io::Result<()> {
         let server = Arc::clone(&self.server);
-        let _held = server.large_replies.hold(body.len(), &server.settings)?;
+        let header = self.output.iter().rposition(|byte| *byte == b'$').unwrap_or(0);
+        let held = server.large_replies.hold(body.len(), &server.settings);
+        if held.is_err() {
+            // What was answered before is still sent.
+            self.output.truncate(header);
+            self.unsynced.writes.retain(|reply| reply.end <= header);
+        }
         let end = self.output.len();
         let is_write = self.unsynced.writes.last().is_some_and(|reply| reply.end == end);
         let durable = self.wait_durable().await;
         self.flush().await?;
+        let _held = held?;
         // The header of a write's reply has become an error if the sync failed.
         if durable || !is_write {
             self.write(&body).await?;

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// All clients' large replies together may take so many times what one client's may.
 const CLIENTS: usize = 2;
+/// Smaller ones are not counted: they are nobody's trouble, and in nobody's way when others are.
+const COUNTED_BYTES: usize = 1 << 20;
 
 /// Bytes of large replies that are being written.
 #[derive(Default)]
@@ -20,10 +22,11 @@ pub(super) struct Held<'a> {
 impl LargeReplies {
     /// Counts a reply; an error if there are too many others: then its client is to be closed.
     pub(super) fn hold(&self, bytes: usize, settings: &Settings) -> io::Result<Held<'_>> {
+        let bytes = if bytes < COUNTED_BYTES { 0 } else { bytes };
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
         let held = Held { all: self, bytes };
         let limit = settings.output_buffer_bytes().saturating_mul(CLIENTS);
-        if before == 0 || before + bytes <= limit {
+        if bytes == 0 || before == 0 || before + bytes <= limit {
             return Ok(held);
         }
         tracing::warn!(
