@@ -120,6 +120,11 @@ fn bitop_on_large_bitmaps_logs_where_their_pages_are_and_nothing_else() {
     });
     let logged = keyspace.stats().log_bytes - before;
     assert!(logged < 600, "{logged} bytes for two bitmaps of 400 KB");
+    commit(&keyspace, &[b"or"], |tx| {
+        assert!(tx.set_bit(DB, b"or", 80, true).unwrap());
+        assert!(!tx.set_bit(DB, b"or", 81, false).unwrap());
+    });
+    assert_eq!(keyspace.stats().log_bytes - before, logged, "bits that are so already");
     assert_eq!(ids(&keyspace, DB, b"or").len(), 200_000);
 }
 

@@ -106,11 +106,9 @@ impl Transaction<'_> {
                 Ok(before)
             }
             Value::Paged(paged) if paged.collection.derivation.is_some() => {
-                let grows = byte_len > paged.byte_len;
-                let place = (paged.collection.clone(), paged.find(container));
-                let place = place.1.map(|found| (place.0, paged.pages[found].span));
-                let before = match place {
-                    Ok((collection, span)) => self.page(at, &collection, span)?.ids.contains(id),
+                let (grows, collection) = (byte_len > paged.byte_len, paged.collection.clone());
+                let before = match paged.find(container).map(|found| paged.pages[found].span) {
+                    Ok(span) => self.page(at, &collection, span)?.ids.contains(id),
                     Err(_) => false,
                 };
                 if before == bit && !grows {
