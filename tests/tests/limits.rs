@@ -63,16 +63,22 @@ fn clients_beyond_the_limit_are_told_so() {
     });
 }
 
+/// A server for 300 clients under a limit of open files.
+fn with_files(limit: &str) -> (DataDir, Server) {
+    let dir = DataDir::new();
+    match Server::under(&format!("ulimit {limit}"), &dir, &["--maxclients", "300"]) {
+        Started::Serving(server) => (dir, server),
+        Started::Refused(status, text) => panic!("{limit}: {status}: {text}"),
+    }
+}
+
 #[test]
 fn the_limit_of_open_files_is_raised_as_far_as_clients_need() {
     if is_redis() {
         return;
     }
-    let dir = DataDir::new();
-    let Started::Serving(server) = Server::under("ulimit -Sn 64", &dir, &["--maxclients", "300"])
-    else {
-        panic!("64 files are a soft limit");
-    };
+    // A soft limit.
+    let (_dir, server) = with_files("-Sn 64");
     let mut clients: Vec<_> = (0..100).map(|_| server.client()).collect();
     clients.iter_mut().for_each(|client| client.talk("PING → +PONG"));
     clients[0].talk(r#"CONFIG GET maxclients → ["maxclients", "300"]"#);
@@ -84,11 +90,8 @@ fn no_more_clients_are_admitted_than_the_system_has_files_for() {
     if is_redis() {
         return;
     }
-    let dir = DataDir::new();
-    let Started::Serving(server) = Server::under("ulimit -n 100", &dir, &["--maxclients", "300"])
-    else {
-        panic!("100 files are enough for some clients");
-    };
+    // Enough for some clients.
+    let (_dir, server) = with_files("-n 100");
     let mut first = server.client();
     first.talk(
         r#"

@@ -13,8 +13,10 @@ use crate::format::hint::{Hint, HintEntry};
 use crate::format::segment as format;
 use crate::keydir::KeyDir;
 use crate::log::{Segment, corrupt, io_error};
-use crate::storage::{self, Dir, Map};
+use crate::storage::{self, Dir, File, Map};
 use scan::Index;
+use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What opening a directory found and did.
@@ -111,18 +113,16 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
             // What is cut must not come back behind records that are written next. And what is there may
             // be in memory alone, left by a process whose sync failed: the system takes it for clean, and
             // would not write it unless it is written anew (Rebello et al., ATC 2020).
-            let bytes = bytes.as_ref().map_or(&[][..], |bytes| (**bytes).as_ref());
-            if report.torn.is_some() {
-                set_aside(&**dir, segment.id, &bytes[end as usize..]);
+            let unsynced = if bytes.is_some() { unsynced as u64 } else { end };
+            if let (Some(_), Some(bytes)) = (&report.torn, &bytes) {
+                set_aside(&**dir, segment.id, &(**bytes).as_ref()[end as usize..]);
             }
-            let unsynced = bytes.get(unsynced..end as usize).map(|tail| (unsynced as u64, tail));
+            // What is mapped must not change.
+            drop(bytes);
             segment
                 .file
                 .set_len(end)
-                .and_then(|()| match unsynced {
-                    Some((offset, tail)) => storage::write_all_at(&*segment.file, tail, offset),
-                    None => Ok(()),
-                })
+                .and_then(|()| write_anew(&*segment.file, unsynced..end))
                 .and_then(|()| segment.file.sync_data())
                 .map_err(|e| io_error(&**dir, &segment.name, "make durable", e))?;
         } else if let (None, Some(bytes)) = (hint, bytes) {
@@ -207,6 +207,20 @@ fn set_aside(dir: &dyn Dir, id: u32, torn: &[u8]) {
     if kept.is_err() {
         let _ = dir.remove(&name);
     }
+}
+
+/// Writes a part of a file as it is.
+fn write_anew(file: &dyn File, part: Range<u64>) -> io::Result<()> {
+    const PIECE_BYTES: u64 = 1 << 20;
+    let mut piece = Vec::new();
+    let mut at = part.start;
+    while at < part.end {
+        piece.resize((part.end - at).min(PIECE_BYTES) as usize, 0);
+        storage::read_exact_at(file, &mut piece, at)?;
+        storage::write_all_at(file, &piece, at)?;
+        at += piece.len() as u64;
+    }
+    Ok(())
 }
 
 /// Opens a segment and its hint.

@@ -14,7 +14,7 @@ pub(super) fn map(file: &File) -> io::Result<Map> {
     // SAFETY: the bytes must not change, nor the file shrink, while the mapping lives. Mapped are hints,
     // which are renamed into place complete and never written again; sealed segments, which are never
     // written again; and the newest segment during recovery and after the last write, when nobody
-    // writes. Its torn tail is cut off only after the mapping's last use. The directory's lock keeps
+    // writes. It is cut and written anew only after the mapping is gone. The directory's lock keeps
     // other stores out; a removed file stays valid while it is mapped.
     let map = unsafe { Mmap::map(file)? };
     // A hint to read ahead: without it, walking is only slower.
