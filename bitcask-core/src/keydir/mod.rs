@@ -15,7 +15,7 @@ mod leaf;
 mod node;
 mod walk;
 
-pub use walk::Walk;
+pub use walk::{Walk, WalkBack};
 
 use crate::Location;
 use handle::{Handle, Kind};
