@@ -52,12 +52,8 @@ struct BackFrame {
 impl KeyDir {
     /// All keys below `bound`, or all there are, the greatest first.
     pub fn walk_back(&self, bound: Option<&[u8]>) -> WalkBack<'_> {
-        let mut walk = WalkBack {
-            keydir: self,
-            frames: Vec::new(),
-            ready: None,
-            key: Vec::with_capacity(64),
-        };
+        let mut walk =
+            WalkBack { keydir: self, frames: Vec::new(), ready: None, key: Vec::with_capacity(64) };
         match bound {
             Some(bound) => walk.seek(bound),
             None => walk.visit(self.root),

@@ -20,12 +20,15 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// at the end of the log could pass for a torn tail.
 const MARK_BYTES: u64 = 4 << 10;
 
+/// Segments by number. Changing them copies the map if a snapshot holds it.
+pub(crate) type Segments = BTreeMap<u32, Arc<Segment>>;
+
 /// The segments of one directory.
 pub(crate) struct Log {
     pub(crate) dir: Arc<dyn Dir>,
     segment_bytes: u64,
     durability: AtomicU8,
-    segments: RwLock<BTreeMap<u32, Arc<Segment>>>,
+    segments: RwLock<Arc<Segments>>,
     append: Mutex<Append>,
     rotated: Condvar,
     /// Held by the one thread that writes a buffer to its file: keeps writes in order.
@@ -95,12 +98,13 @@ impl Log {
         let end = active.written();
         let group = Group::default();
         group.advance(0, (active.id, end));
-        let segments = sealed.into_iter().chain([active.clone()]).map(|s| (s.id, s)).collect();
+        let segments: Segments =
+            sealed.into_iter().chain([active.clone()]).map(|s| (s.id, s)).collect();
         Log {
             dir,
             segment_bytes: u64::from(segment_bytes),
             durability: AtomicU8::new(durability as u8),
-            segments: RwLock::new(segments),
+            segments: RwLock::new(Arc::new(segments)),
             append: Mutex::new(Append {
                 segment: active,
                 buffer: Vec::new(),
@@ -252,14 +256,14 @@ impl Log {
             return Err(e);
         }
         let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        segments.insert(id, next.clone());
+        Arc::make_mut(&mut segments).insert(id, next.clone());
         self.group.sealed(old.id);
         Ok(next)
     }
 
     /// Hands everything appended to the system. Returns the active segment and the log's length that is
     /// in it or before it.
-    pub(super) fn flush(&self) -> Result<(Arc<Segment>, u64), Error> {
+    pub(crate) fn flush(&self) -> Result<(Arc<Segment>, u64), Error> {
         let _in_order = lock(&self.writer);
         self.check_poison()?;
         let (segment, position, start, bytes) = {
@@ -315,21 +319,30 @@ impl Log {
         guess: usize,
     ) -> Result<OwnedRecord, Error> {
         let name = format::file_name(segment);
+        OwnedRecord::read(&*self.dir, &name, u64::from(offset), guess, |len| {
+            self.piece(segment, offset, len)
+        })
+    }
+
+    /// Up to `len` bytes from `offset` of `segment`.
+    pub(crate) fn piece(&self, segment: u32, offset: u32, len: usize) -> Result<Vec<u8>, Error> {
+        let offset = u64::from(offset);
         let Some(found) = self.segment(segment) else {
             let reason = "a record's predecessor lies in a segment that is not there";
-            return Err(super::corrupt(&*self.dir, &name, u64::from(offset), reason));
+            return Err(super::corrupt(&*self.dir, &format::file_name(segment), offset, reason));
         };
-        let offset = u64::from(offset);
-        OwnedRecord::read(&*self.dir, &name, offset, guess, |len| {
-            if offset < found.written() {
-                return found.read(&*self.dir, offset, len);
-            }
-            match self.unwritten(segment, offset, len) {
-                Some(bytes) => Ok(bytes),
-                // It has been written in the meantime, or was never there.
-                None => found.read(&*self.dir, offset, len),
-            }
-        })
+        if offset >= found.written()
+            && let Some(bytes) = self.unwritten(segment, offset, len)
+        {
+            return Ok(bytes);
+        }
+        // It has been written in the meantime, or was never there.
+        found.read(&*self.dir, offset, len)
+    }
+
+    /// All segments as they are now. Holding them keeps their files readable.
+    pub(crate) fn segments(&self) -> Arc<Segments> {
+        self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     pub(crate) fn segment(&self, id: u32) -> Option<Arc<Segment>> {
@@ -373,6 +386,12 @@ impl Log {
             .and_then(|()| segment.file.sync_data())
             .map_err(|e| io_error(&*self.dir, &segment.name, "trim", e))?;
         Ok(segment)
+    }
+
+    /// The active segment's number, and its length with what is still in memory.
+    pub(crate) fn active(&self) -> (u32, u64) {
+        let append = lock(&self.append);
+        (append.segment.id, append.end())
     }
 
     /// (number of segments, bytes in them).
