@@ -124,6 +124,9 @@ impl Snapshots {
         let open = lock(&self.open);
         if kind != Kind::DeletePrefix {
             let former = keydir.get(key);
+            if kind == Kind::Delete && former.is_none() {
+                return;
+            }
             open.iter().for_each(|undo| undo.note(log, key, former));
             return;
         }
