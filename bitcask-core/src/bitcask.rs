@@ -796,6 +796,9 @@ impl fmt::Debug for Bitcask {
     }
 }
 
+/// A key, and where its newest record was found.
+type Found = (Vec<u8>, Option<Location>);
+
 impl Store {
     pub(crate) fn keydir(&self) -> RwLockReadGuard<'_, KeyDir> {
         self.keydir.read().unwrap_or_else(PoisonError::into_inner)
@@ -810,7 +813,7 @@ impl Store {
     ///
     /// Sequence numbers are in the log alone, which must not be read while nobody can write. But a location
     /// never names another record: while it stands in the keydir, what was read of it holds.
-    fn check_expected(&self, batch: &Batch) -> Result<Vec<(Vec<u8>, Option<Location>)>, Error> {
+    fn check_expected(&self, batch: &Batch) -> Result<Vec<Found>, Error> {
         let view = View { store: self, undo: None, writes: None };
         let check = |expected: &crate::batch::Expected| {
             let found = view.metadata(&expected.key)?;

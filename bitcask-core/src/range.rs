@@ -92,11 +92,13 @@ impl KeyRange {
     }
 
     /// As bounds for a map; `None` if no key can be in it, which a map would panic at.
-    pub(crate) fn bounds(&self) -> Option<(Bound<&[u8]>, Bound<&[u8]>)> {
+    pub(crate) fn bounds(&self) -> Option<Bounds<'_>> {
         let to = self.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         (!self.is_beyond(&self.from)).then_some((Bound::Included(&self.from[..]), to))
     }
 }
+
+type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 /// The key that comes right after `key`.
 fn next(key: &[u8]) -> Vec<u8> {

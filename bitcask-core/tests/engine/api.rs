@@ -292,7 +292,10 @@ impl<'a> Session<'a> {
                 let read_only = Options { mode: Mode::ReadOnly, ..options() };
                 let reader = Bitcask::open_in(Arc::new(self.dir.clone()), read_only).unwrap();
                 let all = KeyRange::all();
-                assert_eq!(collect(reader.entries(all.clone(), NOW), false), entries(self.model, &all));
+                assert_eq!(
+                    collect(reader.entries(all.clone(), NOW), false),
+                    entries(self.model, &all)
+                );
                 assert!(reader.recovery().torn.is_none());
                 reader.close().unwrap();
                 assert_eq!(self.dir.files(), before);
@@ -362,8 +365,11 @@ impl<'a> Session<'a> {
         let mut left = range.clone();
         loop {
             let keys = self.store.keys(left.clone());
-            let page: Vec<Key> =
-                if backwards { keys.rev().take(pages_of).collect() } else { keys.take(pages_of).collect() };
+            let page: Vec<Key> = if backwards {
+                keys.rev().take(pages_of).collect()
+            } else {
+                keys.take(pages_of).collect()
+            };
             let Some(last) = page.last() else { break };
             left = if backwards { left.before(last) } else { left.after(last) };
             found.extend(page);
