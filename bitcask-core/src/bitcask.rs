@@ -44,7 +44,7 @@ pub struct Bitcask {
 
 /// What the handle and the housekeeper share.
 pub(crate) struct Store {
-    log: Log,
+    pub(crate) log: Log,
     keydir: RwLock<KeyDir>,
     pub(crate) snapshots: Snapshots,
     fold: Option<Arc<dyn Fold>>,
@@ -727,8 +727,7 @@ impl Bitcask {
     pub fn segments(&self) -> Vec<SegmentStats> {
         let log = &self.store.log;
         let (active, end) = log.active();
-        let figures = log.segments();
-        figures
+        log.segments()
             .values()
             .map(|segment| SegmentStats {
                 file: segment.name.clone(),

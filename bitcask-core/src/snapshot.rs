@@ -10,7 +10,7 @@
 use crate::format::record::Kind;
 use crate::iter::{Entries, Keys};
 use crate::keydir::KeyDir;
-use crate::log::{Log, Segment, Segments, lock};
+use crate::log::{Log, Pin, lock};
 use crate::view::View;
 use crate::{Bitcask, Entry, Error, KeyRange, Location, Metadata, UnixMillis};
 use std::collections::BTreeMap;
@@ -55,43 +55,40 @@ pub(crate) struct Snapshots {
 /// What a snapshot remembers.
 #[derive(Debug)]
 pub(crate) struct Undo {
-    /// The segments that there were. They stay readable while this lives.
-    segments: Arc<Segments>,
-    changed: Mutex<Changed>,
+    /// The segments that there were, and those that hold a record noted here.
+    pin: Arc<Pin>,
+    former: Mutex<Former>,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Changed {
-    /// Where the keys that changed had been; `None` if they had not been there.
-    pub(crate) former: BTreeMap<Vec<u8>, Option<Location>>,
-    /// Segments made since (by compaction) that hold such a record.
-    later: BTreeMap<u32, Arc<Segment>>,
-}
+/// Where the keys that changed had been; `None` if they had not been there.
+pub(crate) type Former = BTreeMap<Vec<u8>, Option<Location>>;
 
 impl Undo {
-    pub(crate) fn changed(&self) -> MutexGuard<'_, Changed> {
-        lock(&self.changed)
+    pub(crate) fn former(&self) -> MutexGuard<'_, Former> {
+        lock(&self.former)
     }
 
     fn note(&self, log: &Log, key: &[u8], former: Option<Location>) {
-        let mut changed = self.changed();
-        if changed.former.contains_key(key) {
+        let mut noted = self.former();
+        if noted.contains_key(key) {
             return;
         }
-        changed.former.insert(key.to_vec(), former);
+        noted.insert(key.to_vec(), former);
+        drop(noted);
+        // A record in a segment made since is a copy that compaction made, and has no chain. Of any other
+        // record the chain is older than it is, and so in segments that were there.
         let Some(Location { segment, .. }) = former else { return };
-        // The other records of its chain are older than it, and so is their segment, or they are in the same.
-        if !self.segments.contains_key(&segment)
-            && let Some(held) = log.segment(segment)
+        if !self.pin.has(segment)
+            && let Some(segment) = log.segment(segment)
         {
-            changed.later.insert(segment, held);
+            self.pin.add(segment);
         }
     }
 
-    /// Whether a key of `range` was changed since.
+    /// A key of `range` that was changed since.
     pub(crate) fn changed_in(&self, range: &KeyRange) -> Option<Vec<u8>> {
-        let changed = self.changed();
-        let (key, _) = changed.former.range::<[u8], _>(range.bounds()?).next()?;
+        let former = self.former();
+        let (key, _) = former.range::<[u8], _>(range.bounds()?).next()?;
         Some(key.clone())
     }
 }
@@ -104,7 +101,7 @@ impl Snapshots {
 
     /// A snapshot of what `_keydir`, which the caller has locked, says.
     pub(crate) fn open(&self, _keydir: &KeyDir, log: &Log) -> Arc<Undo> {
-        let undo = Arc::new(Undo { segments: log.segments(), changed: Mutex::default() });
+        let undo = Arc::new(Undo { pin: log.pin(), former: Mutex::default() });
         lock(&self.open).push(undo.clone());
         self.count.fetch_add(1, Ordering::Relaxed);
         undo
@@ -203,7 +200,59 @@ impl Drop for Snapshot<'_> {
 
 impl fmt::Debug for Snapshot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let changed = self.undo.changed().former.len();
+        let changed = self.undo.former().len();
         f.debug_struct("Snapshot").field("changed_since", &changed).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::sim::SimDir;
+    use crate::{Batch, Options};
+
+    /// What compaction will do to a snapshot: records move to new segments, and the old ones go.
+    #[test]
+    fn a_snapshot_reads_from_segments_that_the_log_has_given_up() {
+        let now = UnixMillis(0);
+        let options = Options { segment_bytes: 400, background: false, ..Options::default() };
+        let store = Bitcask::open_in(Arc::new(SimDir::new(1)), options).unwrap();
+        let put_all = |value: u8| {
+            let mut batch = Batch::new(now);
+            for key in 0..30_u8 {
+                batch.reset(now);
+                batch.put(&[key], &[value; 50], None);
+                store.write(&mut batch).unwrap();
+            }
+        };
+        put_all(1);
+        let first = store.snapshot();
+        put_all(2);
+        let second = store.snapshot();
+        put_all(3);
+        store.store.log.forget_sealed();
+        for (snapshot, value) in [(&first, 1), (&second, 2)] {
+            for entry in snapshot.entries(KeyRange::all(), now) {
+                assert_eq!(entry.unwrap().value, [value; 50]);
+            }
+        }
+        // A key moves, as by compaction, to a segment made since, and is then written: noted is the copy.
+        let mut batch = Batch::new(now);
+        batch.put(b"moved", &[4; 50], None);
+        store.write(&mut batch).unwrap();
+        let third = store.snapshot();
+        let mut copy = Batch::new(now);
+        let record = copy.put(b"copy", &[4; 50], None);
+        put_all(3);
+        let committed = store.write(&mut copy).unwrap();
+        let location = committed.location(&copy, record);
+        third.undo().former().clear();
+        third.undo().note(&store.store.log, b"copy", Some(location));
+        put_all(3);
+        store.store.log.forget_sealed();
+        assert_eq!(third.get(b"copy", now).unwrap().unwrap(), [4; 50]);
+        assert!(store.store.log.piece(1, 0, 1).is_ok());
+        drop((first, second, third));
+        assert!(store.store.log.piece(1, 0, 1).is_err(), "nobody holds it any more");
     }
 }

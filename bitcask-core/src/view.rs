@@ -12,6 +12,9 @@ use std::collections::VecDeque;
 /// A fetch of keys ends with about so many bytes of them, however few they are.
 const FETCH_BYTES: usize = 64 << 10;
 
+/// A value, its expiry, its sequence number.
+type Value = (Vec<u8>, Option<UnixMillis>, u64);
+
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) store: &'a Store,
@@ -26,7 +29,7 @@ impl View<'_> {
     pub(crate) fn locate(&self, key: &[u8]) -> Option<Location> {
         let keydir = self.store.keydir();
         if let Some(undo) = self.undo
-            && let Some(former) = undo.changed().former.get(key)
+            && let Some(former) = undo.former().get(key)
         {
             return *former;
         }
@@ -78,26 +81,28 @@ impl View<'_> {
     }
 
     pub(crate) fn get(&self, key: &[u8], now: UnixMillis) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.read(key.to_vec(), now)?.map(|found| found.value))
+        Ok(self.value(key, now)?.map(|(value, ..)| value))
     }
 
-    /// A key's value, folded, if it is there and has not expired by `now`.
+    /// As [`View::value`], with the key.
     pub(crate) fn read(&self, key: Vec<u8>, now: UnixMillis) -> Result<Option<KeyValue>, Error> {
+        let found = self.value(&key, now)?;
+        Ok(found.map(|(value, expires_at, sequence)| KeyValue { key, value, expires_at, sequence }))
+    }
+
+    /// A key's value, folded, its expiry and sequence number, if it is there and has not expired by `now`.
+    fn value(&self, key: &[u8], now: UnixMillis) -> Result<Option<Value>, Error> {
         let expired = |at: Option<UnixMillis>| at.is_some_and(|at| at <= now);
-        if let Some(written) = self.writes.and_then(|writes| writes.get(&key)) {
+        if let Some(written) = self.writes.and_then(|writes| writes.get(key)) {
             let there = written.as_ref().filter(|written| !expired(written.expires_at));
-            return Ok(there.map(|written| {
-                let (value, expires_at) = (written.value.clone(), written.expires_at);
-                KeyValue { key, value, expires_at, sequence: 0 }
-            }));
+            return Ok(there.map(|written| (written.value.clone(), written.expires_at, 0)));
         }
-        let Some(entry) = self.entry(&key)? else { return Ok(None) };
+        let Some(entry) = self.entry(key)? else { return Ok(None) };
         let (expires_at, sequence) = (entry.expires_at, entry.sequence);
         if expired(expires_at) {
             return Ok(None);
         }
-        let value = self.store.fold(entry)?;
-        Ok(Some(KeyValue { key, value, expires_at, sequence }))
+        Ok(Some((self.store.fold(entry)?, expires_at, sequence)))
     }
 
     /// Up to `most` keys of `range` from its start, or from its end. None are left only if none are given.
@@ -110,8 +115,8 @@ impl View<'_> {
             bytes += key.len();
             go_on
         };
-        let changed = self.undo.map(Undo::changed);
-        let changed = changed.iter().flat_map(|changed| changed.former.range::<[u8], _>(bounds));
+        let former = self.undo.map(Undo::former);
+        let changed = former.iter().flat_map(|former| former.range::<[u8], _>(bounds));
         let changed = changed.map(|(key, former)| (key, former.is_some()));
         let written = self.writes.iter().flat_map(|writes| writes.range::<[u8], _>(bounds));
         let written = written.map(|(key, written)| (key, written.is_some()));

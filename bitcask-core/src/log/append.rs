@@ -1,6 +1,7 @@
 //! Appending: where a batch goes, and when a new segment begins.
 
 use super::group::Group;
+use super::pin::{Pin, Pins};
 use super::segment::{OwnedRecord, Segment};
 use super::{io_error, lock, sync_error};
 use crate::format::{record, segment as format};
@@ -29,6 +30,7 @@ pub(crate) struct Log {
     segment_bytes: u64,
     durability: AtomicU8,
     segments: RwLock<Arc<Segments>>,
+    pins: Pins,
     append: Mutex<Append>,
     rotated: Condvar,
     /// Held by the one thread that writes a buffer to its file: keeps writes in order.
@@ -105,6 +107,7 @@ impl Log {
             segment_bytes: u64::from(segment_bytes),
             durability: AtomicU8::new(durability as u8),
             segments: RwLock::new(Arc::new(segments)),
+            pins: Pins::default(),
             append: Mutex::new(Append {
                 segment: active,
                 buffer: Vec::new(),
@@ -327,7 +330,7 @@ impl Log {
     /// Up to `len` bytes from `offset` of `segment`.
     pub(crate) fn piece(&self, segment: u32, offset: u32, len: usize) -> Result<Vec<u8>, Error> {
         let offset = u64::from(offset);
-        let Some(found) = self.segment(segment) else {
+        let Some(found) = self.segment(segment).or_else(|| self.pins.segment(segment)) else {
             let reason = "a record's predecessor lies in a segment that is not there";
             return Err(super::corrupt(&*self.dir, &format::file_name(segment), offset, reason));
         };
@@ -340,14 +343,29 @@ impl Log {
         found.read(&*self.dir, offset, len)
     }
 
-    /// All segments as they are now. Holding them keeps their files readable.
+    /// All segments as they are now.
     pub(crate) fn segments(&self) -> Arc<Segments> {
         self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Keeps all segments that there are now readable, until the pin is dropped.
+    pub(crate) fn pin(&self) -> Arc<Pin> {
+        let pin = Arc::new(Pin::new(self.segments()));
+        self.pins.add(&pin);
+        pin
     }
 
     pub(crate) fn segment(&self, id: u32) -> Option<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         segments.get(&id).cloned()
+    }
+
+    /// Gives sealed segments up, as compaction does.
+    #[cfg(test)]
+    pub(crate) fn forget_sealed(&self) {
+        let active = lock(&self.append).segment.id;
+        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::make_mut(&mut segments).retain(|id, _| *id == active);
     }
 
     /// Up to `len` bytes that are still in memory.
