@@ -1,7 +1,7 @@
 //! A batch of changes: all of them take effect, or none.
 
 use crate::format::record::{self, ChainLink, Kind, MAX_KEY_LEN, MAX_VALUE_LEN};
-use crate::{Chain, Error, Location, UnixMillis};
+use crate::{Chain, Error, Location, Metadata, UnixMillis};
 
 /// Names a record of a batch, to learn its location from [`crate::Committed::location`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,16 @@ pub struct Batch {
     pub(crate) keeps: Option<u64>,
     /// Records that die of the batch's deltas: these carry their changes.
     pub(crate) absorbed: Vec<Location>,
+    pub(crate) expected: Vec<Expected>,
+    /// Sequence number of the first record, once it was written.
+    pub(crate) first_sequence: u64,
+}
+
+/// See [`Batch::expect`].
+#[derive(Debug)]
+pub(crate) struct Expected {
+    pub(crate) key: Vec<u8>,
+    pub(crate) sequence: Option<u64>,
 }
 
 /// A record in a batch: where it lies in the batch's bytes, and what the keydir must know.
@@ -30,15 +40,23 @@ pub(crate) struct Pending {
     pub(crate) end: usize,
     key_start: usize,
     key_len: usize,
-    /// For a delta: the record that must be its key's newest.
+    /// For a delta or an expiry: the record that must be its key's newest.
     pub(crate) follows: Option<Location>,
 }
 
 impl Batch {
     /// An empty batch whose records will carry the timestamp `now`.
     pub fn new(now: UnixMillis) -> Self {
-        let (bytes, records, absorbed) = (Vec::new(), Vec::new(), Vec::new());
-        Batch { now, bytes, records, too_large: None, keeps: None, absorbed }
+        Batch {
+            now,
+            bytes: Vec::new(),
+            records: Vec::new(),
+            too_large: None,
+            keeps: None,
+            absorbed: Vec::new(),
+            expected: Vec::new(),
+            first_sequence: 0,
+        }
     }
 
     /// Empties the batch for another use, keeping its memory.
@@ -49,6 +67,7 @@ impl Batch {
         self.too_large = None;
         self.keeps = None;
         self.absorbed.clear();
+        self.expected.clear();
     }
 
     /// Number of records.
@@ -56,7 +75,7 @@ impl Batch {
         self.records.len()
     }
 
-    /// True without a record.
+    /// True without a record, whatever it expects.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
@@ -105,6 +124,53 @@ impl Batch {
         self.push(Kind::DeletePrefix, prefix, b"", None, None, None)
     }
 
+    /// Lets the batch be written only if the newest record of `key` has this sequence number, or if there is no
+    /// `key` (`None`): else the write fails with [`crate::Error::Conflict`], and nothing of the batch is
+    /// applied. A key that has expired by the batch's time is not there. Whatever the batch itself does
+    /// comes after; a batch of expectations alone is a check.
+    ///
+    /// Costs one short read of each key when the batch is written.
+    ///
+    /// # Examples
+    /// ```
+    /// use bitcask_core::{Batch, Bitcask, Error, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// # let now = UnixMillis(0);
+    /// store.put(b"stock:pears", b"3", now)?;
+    /// let seen = store.metadata(b"stock:pears")?.expect("it was just put");
+    ///
+    /// let mut batch = Batch::new(now);
+    /// batch.expect(b"stock:pears", Some(seen.sequence)).expect(b"order:1", None);
+    /// batch.put(b"stock:pears", b"2", None);
+    /// batch.put(b"order:1", b"a pear", None);
+    /// store.write(&mut batch)?;
+    /// assert!(matches!(store.write(&mut batch), Err(Error::Conflict { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn expect(&mut self, key: &[u8], sequence: Option<u64>) -> &mut Self {
+        self.expected.push(Expected { key: key.to_vec(), sequence });
+        self
+    }
+
+    /// Sets when `key` expires (`None`: never), and leaves its value where it is: one record of some fifty
+    /// bytes and the key, however large the value.
+    ///
+    /// `metadata` is what [`crate::Bitcask::metadata`] said of the key. The write fails with
+    /// [`Error::ChainMoved`] if the key has changed since, or if the batch has another record for it. A
+    /// later put or delta says anew when the key expires.
+    pub fn set_expiry(
+        &mut self,
+        key: &[u8],
+        metadata: &Metadata,
+        expires_at: Option<UnixMillis>,
+    ) -> RecordIndex {
+        let len = record::encoded_len(Kind::Expiry, expires_at.is_some(), key.len(), 0);
+        let link = metadata.link_of_expiry(len);
+        self.absorbed.extend(metadata.expiry_record());
+        self.push(Kind::Expiry, key, b"", expires_at, Some(link), Some(metadata.location))
+    }
+
     /// Appends `delta` to the value of `key`, whose live records are `chain`; the key's expiry becomes
     /// `expires_at`.
     ///
@@ -129,7 +195,8 @@ impl Batch {
 
     /// Says that the value of `record` mentions places of other records, as [`crate::Batch`]'s user knows
     /// them from [`crate::Bitcask::location`]: before compaction lets go of a segment, it asks
-    /// [`crate::Guard::let_go`], which finds such keys with [`crate::Bitcask::take_referring`].
+    /// [`crate::Guard::let_go`], which finds such keys with [`crate::Bitcask::take_referring`]. What follows the
+    /// record (a delta, an expiry) says so anew.
     pub fn refers(&mut self, record: RecordIndex) {
         let pending = &self.records[record.0 as usize];
         if self.too_large.is_none() {
@@ -189,7 +256,7 @@ impl Batch {
         self.now
     }
 
-    /// Whether a delta shares the batch with another record for its key: then it would follow a record that
+    /// Whether a delta or an expiry shares the batch with another record for its key: then it would follow a record that
     /// is no longer the newest.
     pub(crate) fn has_conflict(&self) -> bool {
         let no_delta = self.records.iter().all(|record| record.follows.is_none());
@@ -225,6 +292,7 @@ impl Batch {
     /// Returns the next number.
     pub(crate) fn seal(&mut self, next_sequence: u64) -> u64 {
         let first_sequence = self.keeps.unwrap_or(next_sequence);
+        self.first_sequence = first_sequence;
         let last = self.records.len().saturating_sub(1);
         for (i, pending) in self.records.iter().enumerate() {
             let record = &mut self.bytes[pending.start..pending.end];

@@ -16,9 +16,26 @@ pub enum Durability {
     No,
 }
 
+/// What may be done with a store, and what if there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Reads and writes; a directory that is missing or empty becomes a new store.
+    #[default]
+    Create,
+    /// Reads and writes; a store that is missing is [`crate::Error::Missing`].
+    Existing,
+    /// Reads only, also beside a process that writes: no lock is taken, and no file is made, changed or
+    /// removed. What is seen is the store as it was when it was opened, as far as the writer had
+    /// handed its writes to the system; open it again to see more. A store that is missing is
+    /// [`crate::Error::Missing`], and writing is [`crate::Error::ReadOnly`].
+    ReadOnly,
+}
+
 /// How to open a [`crate::Bitcask`].
 #[derive(Clone)]
 pub struct Options {
+    /// What may be done with the store, and what if there is none.
+    pub mode: Mode,
     /// When an acknowledged write is on disk.
     pub durability: Durability,
     /// A segment is sealed before it grows past this many bytes (a longer batch gets its own).
@@ -46,6 +63,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
+            mode: Mode::Create,
             durability: Durability::Always,
             segment_bytes: 256 << 20,
             fold: None,
@@ -62,6 +80,7 @@ impl Default for Options {
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
+            .field("mode", &self.mode)
             .field("durability", &self.durability)
             .field("segment_bytes", &self.segment_bytes)
             .field("fold", &self.fold.is_some())

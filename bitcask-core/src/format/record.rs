@@ -9,23 +9,24 @@ use crate::{Location, UnixMillis};
 /// | offset | size | field     | meaning                                                        |
 /// |-------:|-----:|-----------|----------------------------------------------------------------|
 /// |      0 |    4 | crc       | CRC-32 (IEEE) of every later byte of the record                 |
-/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 7 retired); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows, 4 the value mentions places of other records) |
+/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 7 retired, 8 expiry); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows, 4 the value mentions places of other records) |
 /// |      5 |    3 | key_len   | bytes of key                                                   |
 /// |      8 |    4 | value_len | bytes of value                                                 |
 /// |     12 |    8 | sequence  | of the change; the greater of two is the newer                 |
 /// |     20 |    6 | timestamp | ms since 1970 of the writer's clock; never decides anything     |
 ///
-/// Then, if the flag says so, `expires_at` (8, ms since 1970); then, in a delta, the link:
+/// Then, if the flag says so, `expires_at` (8, ms since 1970); then, in a delta and in an expiry, the link:
 ///
 /// | offset | size | field    | meaning                                                         |
 /// |-------:|-----:|----------|-----------------------------------------------------------------|
-/// |      0 |    4 | segment  | of the record that this delta follows                           |
+/// |      0 |    4 | segment  | of the record that this one follows                             |
 /// |      4 |    4 | offset   | of that record                                                  |
 /// |      8 |    1 | level    | see [`crate::Chain`]                                            |
 /// |      9 |    1 | records  | length of the chain up to and including this record             |
 /// |     10 |    4 | bytes    | length of the chain's records in bytes, this one included (saturating) |
 ///
-/// Then the key, then the value. A mark's value is the segment's salt (8) and the offset (4) up to which the
+/// Then the key, then the value. An *expiry* says when its key expires from now on (never, without the flag),
+/// and leaves the value to the put or delta that it links to; it has no value, and nothing links to it. A mark's value is the segment's salt (8) and the offset (4) up to which the
 /// segment was on disk when the mark was written. The salt makes it recognisable in the middle of damaged
 /// bytes, and nobody can put one there by way of a value. A *retired* record has no key either; its value lists
 /// segments that have gone: see [`super::retired`].
@@ -56,9 +57,21 @@ pub(crate) enum Kind {
     DeletePrefix = 4,
     Mark = 5,
     Retired = 7,
+    /// Sets the expiry of a key, whose value is where the link leads.
+    Expiry = 8,
 }
 
 impl Kind {
+    /// Whether a record of this kind follows another one of its key.
+    pub(crate) fn has_link(self) -> bool {
+        matches!(self, Kind::Delta | Kind::Expiry)
+    }
+
+    /// Whether a key whose newest record is of this kind is there.
+    pub(crate) fn is_value(self) -> bool {
+        matches!(self, Kind::Put | Kind::Delta | Kind::Expiry)
+    }
+
     pub(crate) fn from_u8(kind: u8) -> Option<Kind> {
         Some(match kind {
             1 => Kind::Put,
@@ -67,16 +80,17 @@ impl Kind {
             4 => Kind::DeletePrefix,
             5 => Kind::Mark,
             7 => Kind::Retired,
+            8 => Kind::Expiry,
             _ => return None,
         })
     }
 
     /// Which of two records of a key with one sequence number decides. They say the same, and yet not in the same
-    /// way: a put that compaction has made of a chain stands for its newest delta, and a delete for a put
+    /// way: a put that compaction has made of a chain stands for its newest record, and a delete for a put
     /// that had expired.
     pub(crate) fn rank(self) -> u8 {
         match self {
-            Kind::Delta => 0,
+            Kind::Delta | Kind::Expiry => 0,
             Kind::Put => 1,
             _ => 2,
         }
@@ -136,7 +150,7 @@ pub(crate) fn claimed_len(bytes: &[u8]) -> Result<usize, Invalid> {
         return Err(Invalid::Bad("a length in a record's header is out of range"));
     }
     let expiry = if tag & FLAG_EXPIRY != 0 { EXPIRY_LEN } else { 0 };
-    let link = if kind == Kind::Delta { LINK_LEN } else { 0 };
+    let link = if kind.has_link() { LINK_LEN } else { 0 };
     Ok(HEADER_LEN + expiry + link + key_len + value_len)
 }
 
@@ -153,15 +167,67 @@ impl<'a> Record<'a> {
 
     /// As [`Record::parse`], of exactly one record whose CRC was verified before.
     pub(crate) fn parse_unchecked(bytes: &'a [u8]) -> Record<'a> {
+        let head = Head::read(bytes);
+        Record {
+            kind: head.kind,
+            more: bytes[4] & FLAG_MORE != 0,
+            refers: bytes[4] & FLAG_REFERS != 0,
+            sequence: head.sequence,
+            timestamp: head.timestamp,
+            expires_at: head.expires_at,
+            link: head.link,
+            key: &bytes[head.key_start..head.key_start + head.key_len],
+            value: &bytes[head.key_start + head.key_len..],
+            len: bytes.len(),
+        }
+    }
+
+    /// The offset that a mark says was on disk.
+    pub(crate) fn mark(&self) -> Option<u32> {
+        let valid = self.kind == Kind::Mark && self.value.len() == MARK_VALUE_LEN;
+        valid.then(|| be_u32(self.value, size_of::<Salt>()))
+    }
+}
+
+/// What a record says before its key and value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) kind: Kind,
+    pub(crate) sequence: u64,
+    pub(crate) timestamp: UnixMillis,
+    pub(crate) expires_at: Option<UnixMillis>,
+    pub(crate) link: Option<ChainLink>,
+    pub(crate) key_len: usize,
+    pub(crate) value_len: usize,
+    /// Offset of the key in the record.
+    pub(crate) key_start: usize,
+    /// Length of the whole record.
+    pub(crate) len: usize,
+}
+
+/// Longest part of a record before its key.
+pub(crate) const MAX_HEAD_LEN: usize = HEADER_LEN + EXPIRY_LEN + LINK_LEN;
+
+impl Head {
+    /// The head of the record at the front of `bytes`, which may end behind it. Its checksum, which covers the
+    /// value, is not verified.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Head, Invalid> {
+        let len = claimed_len(bytes)?;
+        let needed = len.min(MAX_HEAD_LEN);
+        if bytes.len() < needed { Err(Invalid::Short(needed)) } else { Ok(Self::read(bytes)) }
+    }
+
+    fn read(bytes: &[u8]) -> Head {
         let tag = bytes[4];
         let kind = Kind::from_u8(tag & 0x0f).expect("checked by claimed_len");
         let key_len = be_u32(bytes, 4) as usize & 0xff_ffff;
+        let value_len = be_u32(bytes, 8) as usize;
         let mut at = HEADER_LEN;
         let expires_at = (tag & FLAG_EXPIRY != 0).then(|| {
             at += EXPIRY_LEN;
             UnixMillis(be_u64(bytes, at - EXPIRY_LEN))
         });
-        let link = (kind == Kind::Delta).then(|| {
+        let link = kind.has_link().then(|| {
             let link = ChainLink {
                 segment: be_u32(bytes, at),
                 offset: be_u32(bytes, at + 4),
@@ -172,24 +238,17 @@ impl<'a> Record<'a> {
             at += LINK_LEN;
             link
         });
-        Record {
+        Head {
             kind,
-            more: tag & FLAG_MORE != 0,
-            refers: tag & FLAG_REFERS != 0,
             sequence: be_u64(bytes, 12),
             timestamp: UnixMillis(be_u64(bytes, 18) & 0xffff_ffff_ffff),
             expires_at,
             link,
-            key: &bytes[at..at + key_len],
-            value: &bytes[at + key_len..],
-            len: bytes.len(),
+            key_len,
+            value_len,
+            key_start: at,
+            len: at + key_len + value_len,
         }
-    }
-
-    /// The offset that a mark says was on disk.
-    pub(crate) fn mark(&self) -> Option<u32> {
-        let valid = self.kind == Kind::Mark && self.value.len() == MARK_VALUE_LEN;
-        valid.then(|| be_u32(self.value, size_of::<Salt>()))
     }
 }
 
@@ -203,7 +262,7 @@ pub(crate) fn encode(
     key: &[u8],
     value: &[u8],
 ) {
-    debug_assert_eq!(link.is_some(), kind == Kind::Delta);
+    debug_assert_eq!(link.is_some(), kind.has_link());
     let tag = kind as u8 | if expires_at.is_some() { FLAG_EXPIRY } else { 0 };
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&(u32::from(tag) << 24 | key.len() as u32).to_be_bytes());
@@ -254,7 +313,7 @@ pub(crate) fn mark(sequence: u64, timestamp: UnixMillis, salt: Salt, synced_to: 
 /// Length of a record before it is written.
 pub(crate) fn encoded_len(kind: Kind, expires: bool, key_len: usize, value_len: usize) -> usize {
     let expiry = if expires { EXPIRY_LEN } else { 0 };
-    let link = if kind == Kind::Delta { LINK_LEN } else { 0 };
+    let link = if kind.has_link() { LINK_LEN } else { 0 };
     HEADER_LEN + expiry + link + key_len + value_len
 }
 
@@ -350,6 +409,33 @@ mod tests {
         assert!(Record::parse(&put).unwrap().refers);
         assert!(!Record::parse(&delta()).unwrap().refers);
     }
+    #[test]
+    fn an_expiry_has_the_bytes_of_version_1_and_its_head_reads_without_the_rest() {
+        let link = ChainLink { segment: 3, offset: 0x1000, level: 0, records: 2, bytes: 777 };
+        let mut bytes = Vec::new();
+        encode(
+            &mut bytes,
+            Kind::Expiry,
+            UnixMillis(1_700_000_000_000),
+            None,
+            Some(link),
+            b"k",
+            b"",
+        );
+        seal(&mut bytes, 42, false);
+        assert_eq!(hex(&bytes), EXPIRY_V1);
+        let record = Record::parse(&bytes).unwrap();
+        assert_eq!((record.kind, record.link, record.key), (Kind::Expiry, Some(link), &b"k"[..]));
+        let bytes = delta();
+        let head = Head::parse(&bytes[..MAX_HEAD_LEN]).unwrap();
+        assert_eq!((head.key_start, head.key_len, head.value_len), (MAX_HEAD_LEN, 3, 5));
+        assert_eq!((head.len, head.sequence), (bytes.len(), 42));
+        assert_eq!(Head::parse(&bytes[..MAX_HEAD_LEN - 1]), Err(Invalid::Short(MAX_HEAD_LEN)));
+    }
+    const EXPIRY_V1: &str = concat!(
+        "367bdfff0800000100000000000000000000002a018bcfe56800000000030000100000020000",
+        "03096b",
+    );
 
     #[test]
     fn zeros_are_no_record() {

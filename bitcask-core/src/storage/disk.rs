@@ -33,13 +33,27 @@ impl DiskDir {
     /// disk before this returns.
     ///
     /// # Errors
-    /// Whatever the system says; also if `path` is something other than a directory.
+    /// Whatever the system says; [`io::ErrorKind::NotADirectory`] if `path` is something else.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        let path = path.as_ref();
-        if !path.is_dir() {
-            make(path)?;
+        match Self::open_existing(path.as_ref()) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                make(path.as_ref())?;
+                Self::open_existing(path)
+            }
+            other => other,
         }
+    }
+
+    /// Opens the directory at `path`, which must be there.
+    ///
+    /// # Errors
+    /// As [`DiskDir::open`], and [`io::ErrorKind::NotFound`].
+    pub fn open_existing(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
         let handle = fs::File::open(path)?;
+        if !handle.metadata()?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
         Ok(DiskDir { path: path.to_owned(), handle })
     }
 

@@ -26,6 +26,7 @@ fn write_all_kinds(dir: &SimDir) {
     store.write(&mut batch).unwrap();
     store.sync().unwrap();
     store.put(b"after", b"the mark", NOW).unwrap();
+    store.set_expiry(b"hello", Some(UnixMillis(NOW.0 + 90_000)), NOW).unwrap();
     store.close().unwrap();
 }
 
@@ -55,6 +56,7 @@ fn a_directory_of_version_1_opens_with_and_without_its_hint() {
         let store = open(&dir).unwrap();
         assert_eq!(store.len(), 3);
         assert_eq!(store.get(b"hello", NOW).unwrap().as_deref(), Some(&b"world!"[..]));
+        assert_eq!(store.expiry(b"hello").unwrap(), Some(UnixMillis(NOW.0 + 90_000)));
         assert_eq!(store.get(b"session:1", NOW).unwrap().as_deref(), Some(&b"token"[..]));
         assert_eq!(store.get(b"session:1", UnixMillis(NOW.0 + 60_000)).unwrap(), None);
         assert_eq!(store.get(b"after", NOW).unwrap().as_deref(), Some(&b"the mark"[..]));
