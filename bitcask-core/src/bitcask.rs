@@ -8,7 +8,9 @@ use crate::recovery::{self, RecoveryReport};
 use crate::stats::Stats;
 use crate::storage::disk::DiskDir;
 use crate::storage::{Dir, Lock};
-use crate::{Batch, Chain, Durability, Error, Fold, Location, Options, RecordIndex, UnixMillis};
+use crate::{
+    Batch, Chain, Compression, Durability, Error, Fold, Location, Options, RecordIndex, UnixMillis,
+};
 use std::fmt;
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -35,6 +37,8 @@ pub(crate) struct Store {
     log: Log,
     keydir: RwLock<KeyDir>,
     fold: Option<Arc<dyn Fold>>,
+    compression: Compression,
+    compress_from_bytes: usize,
     recovery: RecoveryReport,
     reads: AtomicU64,
     // Held until everything above is gone.
@@ -116,6 +120,8 @@ impl Bitcask {
             log,
             keydir: RwLock::new(recovered.keydir),
             fold: options.fold,
+            compression: options.compression,
+            compress_from_bytes: options.compress_from_bytes,
             recovery: recovered.report,
             reads: AtomicU64::new(0),
             _lock: lock,
@@ -185,7 +191,7 @@ impl Bitcask {
         let Some(location) = self.store.keydir().get(key) else { return Ok(None) };
         let read =
             self.store.read(key, location.segment, location.offset, location.len as usize)?;
-        Ok(Some(read.into_value()))
+        self.store.value(read, location).map(Some)
     }
 
     /// The expiry of `key`, from its newest record: one read. `None` if there is no such key, or it never
@@ -222,6 +228,10 @@ impl Bitcask {
         }
         if batch.has_conflict() {
             return Err(Error::ChainMoved);
+        }
+        // Before anybody else has to wait for this batch.
+        if let Some(codec) = store.compression.codec() {
+            batch.compress(codec, store.compress_from_bytes);
         }
         let placed = store.log.append(
             batch,
@@ -446,6 +456,11 @@ impl Store {
         Err(self.damaged(at, "the record is not the one that the index says"))
     }
 
+    /// The value of a record that was read from `at`.
+    fn value(&self, read: OwnedRecord, at: Location) -> Result<Vec<u8>, Error> {
+        read.into_value().map_err(|reason| self.damaged(at, reason))
+    }
+
     /// Follows a chain from its newest record to its base.
     fn entry(&self, key: &[u8], newest: Location) -> Result<Entry, Error> {
         let read = self.read(key, newest.segment, newest.offset, newest.len as usize)?;
@@ -455,7 +470,7 @@ impl Store {
         // Newest first; the level of a link is known only of deltas, that is, of all but the last.
         let mut links = Vec::new();
         let (mut at, mut previous) = (newest, record.link);
-        let mut values = vec![read.into_value()];
+        let mut values = vec![self.value(read, newest)?];
         while let Some(link) = previous {
             // A record follows one that was there before it, so a chain ends; a damaged link that passed
             // its CRC must not lead in circles.
@@ -468,7 +483,7 @@ impl Store {
             let len = u32::try_from(record.len).expect("a record is shorter than 4 GiB");
             at = Location { segment: link.segment, offset: link.offset, len };
             previous = record.link;
-            values.push(read.into_value());
+            values.push(self.value(read, at)?);
         }
         values.reverse();
         let chain = Chain::from_links(at, links.into_iter().rev());

@@ -1,6 +1,7 @@
 //! The engine on the simulated disk.
 
 mod chains;
+mod compression;
 mod crash;
 mod damage;
 mod golden;
