@@ -51,6 +51,12 @@ impl Batch {
         self.too_large = None;
     }
 
+    /// Gives the records that are added from now on the timestamp `at`: for entries that were written elsewhere, and
+    /// earlier.
+    pub fn set_timestamp(&mut self, at: UnixMillis) {
+        self.now = at;
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
         self.records.len()

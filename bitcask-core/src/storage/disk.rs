@@ -6,7 +6,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,6 +43,19 @@ impl DiskDir {
         Ok(DiskDir { path: path.to_owned(), handle })
     }
 
+    /// Opens the directory at `path`, which must be there.
+    ///
+    /// # Errors
+    /// Whatever the system says; [`io::ErrorKind::NotADirectory`] if `path` is something else.
+    pub fn open_existing(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let handle = fs::File::open(path)?;
+        if !handle.metadata()?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(DiskDir { path: path.to_owned(), handle })
+    }
+
     /// A file's path; names are flat, so that nothing can lead out of the directory.
     fn join(&self, name: &str) -> io::Result<PathBuf> {
         if name.is_empty() || name == "." || name == ".." || name.contains('/') {
@@ -67,6 +80,12 @@ fn make(path: &Path) -> io::Result<()> {
         other => other?,
     }
     fs::File::open(parent)?.sync_all()
+}
+
+/// True if a process of this number is running on this machine.
+pub(crate) fn is_running(pid: i32) -> bool {
+    let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
+    pid.as_raw_nonzero().get() > 0 && rustix::process::test_kill_process(pid) != Err(Errno::SRCH)
 }
 
 impl Dir for DiskDir {
@@ -95,6 +114,10 @@ impl Dir for DiskDir {
     fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn File>> {
         let file = fs::OpenOptions::new().read(true).write(writable).open(self.join(name)?)?;
         Ok(Arc::new(DiskFile(file)))
+    }
+
+    fn mode(&self, name: &str) -> io::Result<u32> {
+        Ok(fs::metadata(self.join(name)?)?.permissions().mode() & 0o7777)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
