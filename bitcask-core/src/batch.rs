@@ -67,7 +67,8 @@ impl Batch {
         self.records.is_empty()
     }
 
-    /// Bytes that the batch adds to the log.
+    /// Bytes that the batch adds to the log. Before it is written: at most, since
+    /// [compression](crate::Options::compression) makes them fewer.
     pub fn log_bytes(&self) -> usize {
         self.bytes.len()
     }

@@ -10,6 +10,8 @@
 //! * **Batches are atomic**: after a crash all of a [`Batch`] is there, or none.
 //! * **Small changes cost small writes.** A *delta* follows the key's previous record instead of
 //!   replacing it; a [`Fold`] of the caller's brings them together. See [`Chain`].
+//! * **Values may be compressed** ([`Compression`]), each record saying how.
+//! * **Other Bitcasks' directories** are read, imported and written: [`classic`].
 //! * **The order of keys is there for free**: [`Bitcask::walk`] serves prefixes and ranges from memory.
 //! * **Damage is never skipped silently.** Every read checks a CRC; opening refuses a damaged log and says
 //!   where. Only a write that a crash cut short is cut off, and reported.

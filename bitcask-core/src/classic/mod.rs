@@ -2,8 +2,8 @@
 //!
 //! [`Directory`] reads those of Basho's Bitcask and pybitcask, of bitgask, and of prologic/bitcask;
 //! [`import`] puts what lives in one into a store, [`import_to`] makes a store of it; [`export`] writes a
-//! store in Basho's layout. [`layout`] tells the formats apart, [`basho`], [`bitgask`] and [`prologic`] are the
-//! formats; none of these do any I/O.
+//! store in Basho's layout. Within, `layout` tells the formats apart, `basho`, `bitgask` and `prologic` are
+//! the formats, and none of these do any I/O; `scan` walks a file, `directory` knows which entries live.
 //!
 //! # Examples
 //! ```

@@ -333,6 +333,9 @@ enum Writer {
 const WRITERS: [Writer; 4] =
     [Writer::Basho, Writer::Bitgask, Writer::PrologicV0, Writer::PrologicV1];
 
+/// The last file's number and length, and the contents.
+type State = (u32, usize, Contents);
+
 impl Writer {
     fn layout(self) -> Layout {
         match self {
@@ -394,8 +397,8 @@ impl Writer {
         }
     }
 
-    /// The files that the steps make, and after each step (the last file's number and length, the contents).
-    fn run(self, steps: &[Step]) -> (BTreeMap<u32, Vec<u8>>, Vec<(u32, usize, Contents)>) {
+    /// The files that the steps make, and what there is after each step.
+    fn run(self, steps: &[Step]) -> (BTreeMap<u32, Vec<u8>>, Vec<State>) {
         let mut files = BTreeMap::from([(9, Vec::new())]);
         let mut states = vec![(9, 0, Contents::new())];
         for step in steps {

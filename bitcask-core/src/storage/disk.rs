@@ -66,7 +66,7 @@ impl DiskDir {
 }
 
 /// Makes a directory and its parents, each durable in the one above it.
-fn make(path: &Path) -> io::Result<()> {
+pub(super) fn make(path: &Path) -> io::Result<()> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -84,8 +84,9 @@ fn make(path: &Path) -> io::Result<()> {
 
 /// True if a process of this number is running on this machine.
 pub(crate) fn is_running(pid: i32) -> bool {
-    let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
-    pid.as_raw_nonzero().get() > 0 && rustix::process::test_kill_process(pid) != Err(Errno::SRCH)
+    let Some(pid) = rustix::process::Pid::from_raw(pid.max(0)) else { return false };
+    // A process of somebody else's is one, too.
+    rustix::process::test_kill_process(pid) != Err(Errno::SRCH)
 }
 
 impl Dir for DiskDir {

@@ -1,6 +1,7 @@
 //! A directory that gets its name once it is complete: until then nothing is there under that name.
 #![allow(clippy::disallowed_methods)] // of the storage seam: this makes and names whole directories
 
+use super::disk;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,9 @@ impl StagedDir {
         staged_name.push(".unfinished");
         let staged = target.with_file_name(staged_name);
         let parent = parent(target);
-        fs::create_dir_all(parent)?;
+        if !parent.is_dir() {
+            disk::make(parent)?;
+        }
         match fs::create_dir(&staged) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             other => other?,
