@@ -485,6 +485,28 @@ fn cutting_the_last_file_at_any_byte_leaves_exactly_the_whole_entries() {
 }
 
 #[test]
+fn cutting_any_file_at_any_byte_gives_no_value_that_the_key_never_had() {
+    for writer in WRITERS {
+        let (files, states) = writer.run(&sample());
+        let had = |key: &[u8], value: &(Vec<u8>, Option<UnixMillis>)| {
+            states.iter().any(|state| state.2.get(key) == Some(value))
+        };
+        for (file, data) in &files {
+            for cut in 0..=data.len() {
+                let dir = writer.dir(&files);
+                dir.write_file(&writer.name(*file), &data[..cut]);
+                let directory = open(&dir, writer.layout());
+                let found = contents(&directory);
+                assert!(found.iter().all(|(key, value)| had(key, value)), "{writer:?} at {cut}");
+                let boundary =
+                    cut == 0 || states.iter().any(|(f, end, _)| (f, *end) == (file, cut));
+                assert_eq!(directory.report().skipped, u64::from(!boundary), "{writer:?} at {cut}");
+            }
+        }
+    }
+}
+
+#[test]
 fn flipping_any_bit_gives_no_value_that_the_key_never_had_and_is_noticed() {
     for writer in WRITERS {
         let (files, states) = writer.run(&sample());
