@@ -10,7 +10,11 @@
 //! * **Batches are atomic**: after a crash all of a [`Batch`] is there, or none.
 //! * **Small changes cost small writes.** A *delta* follows the key's previous record instead of
 //!   replacing it; a [`Fold`] of the caller's brings them together. See [`Chain`].
-//! * **The order of keys is there for free**: [`Bitcask::walk`] serves prefixes and ranges from memory.
+//! * **The order of keys is there for free**: [`Bitcask::keys`] and [`Bitcask::entries`] serve prefixes and
+//!   ranges in both directions, and hold up nobody.
+//! * **A [`Snapshot`] costs next to nothing**, and a [`Transaction`] on it is serialisable; a single key has
+//!   [`Bitcask::compare_and_swap`].
+//! * **Readers open beside the writer**, without a lock and without a trace: [`Mode::ReadOnly`].
 //! * **Damage is never skipped silently.** Every read checks a CRC; opening refuses a damaged log and says
 //!   where. Only a write that a crash cut short is cut off, and reported.
 //! * **Files are behind a seam** ([`storage`]), and a simulated disk that loses, tears and refuses comes
