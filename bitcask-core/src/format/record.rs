@@ -9,7 +9,7 @@ use crate::{Location, UnixMillis};
 /// | offset | size | field     | meaning                                                        |
 /// |-------:|-----:|-----------|----------------------------------------------------------------|
 /// |      0 |    4 | crc       | CRC-32 (IEEE) of every later byte of the record                 |
-/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 7 expiry); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows) |
+/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 6 expiry); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows) |
 /// |      5 |    3 | key_len   | bytes of key                                                   |
 /// |      8 |    4 | value_len | bytes of value                                                 |
 /// |     12 |    8 | sequence  | of the change; the greater of two is the newer                 |
@@ -55,7 +55,7 @@ pub(crate) enum Kind {
     DeletePrefix = 4,
     Mark = 5,
     /// Sets the expiry of a key, whose value is where the link leads.
-    Expiry = 7,
+    Expiry = 6,
 }
 
 impl Kind {
@@ -76,7 +76,7 @@ impl Kind {
             3 => Kind::Delta,
             4 => Kind::DeletePrefix,
             5 => Kind::Mark,
-            7 => Kind::Expiry,
+            6 => Kind::Expiry,
             _ => return None,
         })
     }
@@ -400,7 +400,7 @@ mod tests {
         assert_eq!(Head::parse(&bytes[..MAX_HEAD_LEN - 1]), Err(Invalid::Short(MAX_HEAD_LEN)));
     }
     const EXPIRY_V1: &str = concat!(
-        "deef1b5e0700000100000000000000000000002a018bcfe56800000000030000100000020000",
+        "5e1f0c410600000100000000000000000000002a018bcfe56800000000030000100000020000",
         "03096b",
     );
 
