@@ -9,7 +9,7 @@ use crate::{Location, UnixMillis};
 /// | offset | size | field     | meaning                                                        |
 /// |-------:|-----:|-----------|----------------------------------------------------------------|
 /// |      0 |    4 | crc       | CRC-32 (IEEE) of every later byte of the record                 |
-/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows) |
+/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 6 void); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows) |
 /// |      5 |    3 | key_len   | bytes of key                                                   |
 /// |      8 |    4 | value_len | bytes of value                                                 |
 /// |     12 |    8 | sequence  | of the change; the greater of two is the newer                 |
@@ -27,7 +27,8 @@ use crate::{Location, UnixMillis};
 ///
 /// Then the key, then the value. A mark's value is the segment's salt (8) and the offset (4) up to which the
 /// segment was on disk when the mark was written. The salt makes it recognisable in the middle of damaged
-/// bytes, and nobody can put one there by way of a value.
+/// bytes, and nobody can put one there by way of a value. A *void* has no key, and zeros for a value; it fills a
+/// place where damage was, so that the records behind it stay where they are.
 pub(crate) const HEADER_LEN: usize = 26;
 const _: () = assert!(HEADER_LEN == 4 + 1 + 3 + 4 + 8 + 6);
 pub(crate) const EXPIRY_LEN: usize = 8;
@@ -53,6 +54,8 @@ pub(crate) enum Kind {
     Delta = 3,
     DeletePrefix = 4,
     Mark = 5,
+    /// Says nothing: what salvage has put in the place of damage.
+    Void = 6,
 }
 
 impl Kind {
@@ -63,6 +66,7 @@ impl Kind {
             3 => Kind::Delta,
             4 => Kind::DeletePrefix,
             5 => Kind::Mark,
+            6 => Kind::Void,
             _ => return None,
         })
     }
@@ -247,6 +251,22 @@ impl ChainLink {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
         }
     }
+}
+
+/// Makes a void of `bytes`, [`HEADER_LEN`] or more.
+pub(crate) fn write_void(bytes: &mut [u8], sequence: u64) {
+    let value_len =
+        u32::try_from(bytes.len() - HEADER_LEN).expect("a segment is shorter than 4 GiB");
+    bytes.fill(0);
+    bytes[4] = Kind::Void as u8;
+    bytes[8..12].copy_from_slice(&value_len.to_be_bytes());
+    seal(bytes, sequence, false);
+}
+
+/// Ends the batch that a record is in with this record.
+pub(crate) fn end_batch(record: &mut [u8]) {
+    let sequence = be_u64(record, 12);
+    seal(record, sequence, false);
 }
 
 #[cfg(test)]
