@@ -74,4 +74,4 @@ pub use error::Error;
 pub use location::Location;
 pub use options::{Durability, Options};
 pub use recovery::{RecoveryReport, TornTail};
-pub use stats::Stats;
+pub use stats::{SegmentStats, Stats};

@@ -1,5 +1,21 @@
 //! Figures of a running store.
 
+/// One segment: see [`crate::Bitcask::segments`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentStats {
+    /// Its number.
+    pub id: u32,
+    /// Its length.
+    pub bytes: u64,
+    /// Bytes of records that somebody may still need: exact without chains, an estimate with them.
+    pub live_bytes: u64,
+    /// Compaction wrote it.
+    pub compacted: bool,
+    /// Nothing is appended to it any more.
+    pub sealed: bool,
+}
+
 /// What a store holds and has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

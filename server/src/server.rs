@@ -11,7 +11,7 @@ use crate::shared::{Shared, Shutdown};
 use crate::stats::Stats;
 use crate::trouble::Trouble;
 use crate::warned::Warned;
-use bitmap_store::{Keyspace, Options, RecoveryReport};
+use bitmap_store::{CompactionOptions, Keyspace, Options, RecoveryReport};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,6 +23,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How long running commands and unread replies may delay a shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How many bytes a second compaction reads and writes at most: so that commands have the disk, too.
+const COMPACTION_RATE: u64 = 64 << 20;
 
 /// A server that speaks the Redis protocol.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ impl Server {
             durability: config.sync,
             cache_bytes: config.cache_bytes,
             segment_bytes: config.segment_bytes,
+            compaction: Some(CompactionOptions::for_segments(config.segment_bytes)),
+            compaction_rate: COMPACTION_RATE,
             ..Options::default()
         };
         let keyspace = Keyspace::open(&config.dir, options).map_err(|source| {
@@ -75,6 +80,7 @@ impl Server {
             last_save: AtomicU64::new(clock::now().0 / 1000),
             http_warned: Warned::default(),
             expiry_warned: Warned::default(),
+            compaction_warned: Warned::default(),
             trouble: Trouble::default(),
             large_replies: LargeReplies::default(),
             ops_per_second: AtomicU64::new(0),
