@@ -45,6 +45,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod inspect;
 pub mod keydir;
 pub mod storage;
 

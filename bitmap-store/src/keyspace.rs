@@ -136,7 +136,7 @@ impl Keyspace {
         }
     }
 
-    fn over(log: Bitcask, options: &Options) -> Result<Self, bitcask_core::Error> {
+    pub(crate) fn over(log: Bitcask, options: &Options) -> Result<Self, bitcask_core::Error> {
         let count = |prefix: &[u8]| {
             let mut count = 0;
             log.walk(prefix, b"", &mut |_| {
