@@ -1,5 +1,6 @@
 //! A batch of changes: all of them take effect, or none.
 
+use crate::compression::Codec;
 use crate::format::record::{self, ChainLink, Kind, MAX_KEY_LEN, MAX_VALUE_LEN};
 use crate::{Chain, Error, Location, Metadata, UnixMillis};
 
@@ -44,6 +45,12 @@ pub(crate) struct Pending {
     pub(crate) follows: Option<Location>,
 }
 
+impl Pending {
+    fn value_start(&self) -> usize {
+        self.key_start + self.key_len
+    }
+}
+
 impl Batch {
     /// An empty batch whose records will carry the timestamp `now`.
     pub fn new(now: UnixMillis) -> Self {
@@ -70,6 +77,12 @@ impl Batch {
         self.expected.clear();
     }
 
+    /// Gives the records that are added from now on the timestamp `at`: for entries that were written elsewhere, and
+    /// earlier.
+    pub fn set_timestamp(&mut self, at: UnixMillis) {
+        self.now = at;
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
         self.records.len()
@@ -80,7 +93,8 @@ impl Batch {
         self.records.is_empty()
     }
 
-    /// Bytes that the batch adds to the log.
+    /// Bytes that the batch adds to the log. Before it is written: at most, since
+    /// [compression](crate::Options::compression) makes them fewer.
     pub fn log_bytes(&self) -> usize {
         self.bytes.len()
     }
@@ -246,6 +260,38 @@ impl Batch {
         let key_len = key.len();
         self.records.push(Pending { kind, start, end, key_start, key_len, follows });
         index
+    }
+
+    /// Compresses the values of at least `from_bytes` bytes, those that become shorter. Twice does no harm.
+    pub(crate) fn compress(&mut self, codec: Codec, from_bytes: usize) {
+        if self.too_large.is_some() {
+            return;
+        }
+        let due = |pending: &Pending, bytes: &[u8]| {
+            matches!(pending.kind, Kind::Put | Kind::Delta)
+                && pending.end - pending.value_start() >= from_bytes.max(1)
+                && !record::is_compressed(&bytes[pending.start..])
+        };
+        if !self.records.iter().any(|pending| due(pending, &self.bytes)) {
+            return;
+        }
+        let plain = std::mem::take(&mut self.bytes);
+        let out = &mut self.bytes;
+        for pending in &mut self.records {
+            let start = out.len();
+            let record = &plain[pending.start..pending.end];
+            if due(pending, &plain) {
+                let key_at = pending.key_start - pending.start;
+                let value_at = key_at + pending.key_len;
+                record::append_compressed(out, record, key_at, value_at, codec);
+                let added = record::compressed_head_len(&out[start..]);
+                pending.key_start = start + key_at + added;
+            } else {
+                out.extend_from_slice(record);
+                pending.key_start = start + pending.key_start - pending.start;
+            }
+            (pending.start, pending.end) = (start, out.len());
+        }
     }
 
     pub(crate) fn key(&self, pending: &Pending) -> &[u8] {

@@ -15,8 +15,8 @@ use crate::storage::{Dir, Lock};
 use crate::transaction::Transaction;
 use crate::view::View;
 use crate::{
-    Batch, Chain, Durability, Error, Fold, KeyRange, Location, Mode, Options, RecordIndex,
-    UnixMillis,
+    Batch, Chain, Compression, Durability, Error, Fold, KeyRange, Location, Mode, Options,
+    RecordIndex, UnixMillis,
 };
 use std::cell::Cell;
 use std::fmt;
@@ -50,6 +50,8 @@ pub(crate) struct Store {
     pub(crate) snapshots: Snapshots,
     pub(crate) compaction: compaction::State,
     pub(crate) fold: Option<Arc<dyn Fold>>,
+    compression: Compression,
+    compress_from_bytes: usize,
     recovery: RecoveryReport,
     reads: AtomicU64,
     /// Deltas appended.
@@ -187,6 +189,8 @@ impl Bitcask {
             keydir: RwLock::new(recovered.keydir),
             snapshots: Snapshots::default(),
             fold: options.fold,
+            compression: options.compression,
+            compress_from_bytes: options.compress_from_bytes,
             recovery: recovered.report,
             reads: AtomicU64::new(0),
             deltas: AtomicU64::new(0),
@@ -333,6 +337,8 @@ impl Bitcask {
         if batch.has_conflict() {
             return Err(Error::ChainMoved);
         }
+        // Before anybody else has to wait for this batch.
+        store.compress(batch);
         let placed = store.log.append(
             batch,
             |batch| {
@@ -924,6 +930,13 @@ impl Store {
         batch.absorbed.iter().for_each(|at| book(*at, false));
     }
 
+    /// Compresses values as the options say.
+    pub(crate) fn compress(&self, batch: &mut Batch) {
+        if let Some(codec) = self.compression.codec() {
+            batch.compress(codec, self.compress_from_bytes);
+        }
+    }
+
     /// The value that an entry's records come to.
     pub(crate) fn fold(&self, entry: Entry) -> Result<Vec<u8>, Error> {
         let mut deltas = entry.deltas.iter();
@@ -996,7 +1009,7 @@ impl Store {
             sequence: newest.sequence,
             written_at: newest.timestamp,
             expires_at: newest.expires_at,
-            value_bytes: (carrying.kind == Kind::Put).then_some(carrying.value_len as u64),
+            value_bytes: (carrying.kind == Kind::Put).then_some(carrying.raw_len as u64),
             chain_records: u32::from(records),
             log_bytes: u64::from(bytes) + u64::from(expiry_bytes),
             location,
@@ -1018,10 +1031,11 @@ impl Store {
         let read = self.read(key, location.segment, location.offset, location.len as usize)?;
         let record = read.record();
         if record.kind != Kind::Expiry {
-            return Ok(read.into_value());
+            return self.value(read, location);
         }
         let link = record.link.expect("an expiry has a link");
-        Ok(self.read(key, link.segment, link.offset, GUESS_BYTES)?.into_value())
+        let at = Location { segment: link.segment, offset: link.offset, len: 0 };
+        self.value(self.read(key, at.segment, at.offset, GUESS_BYTES)?, at)
     }
 
     /// Reads a record that must be one of `key`.
@@ -1050,6 +1064,11 @@ impl Store {
         }
         let at = Location { segment, offset, len: 0 };
         Err(self.damaged(at, "the record is not the one that the index says"))
+    }
+
+    /// The value of a record that was read from `at`.
+    fn value(&self, read: OwnedRecord, at: Location) -> Result<Vec<u8>, Error> {
+        read.into_value().map_err(|reason| self.damaged(at, reason))
     }
 
     /// Follows a chain from its newest record to its base.
@@ -1089,7 +1108,7 @@ impl Store {
                 expiry = Some(at);
             } else {
                 links.extend(previous.map(|link| (at, link.level)));
-                values.push(found.into_value());
+                values.push(self.value(found, at)?);
             }
             let Some(link) = previous else { break };
             found = read(link.segment, link.offset, GUESS_BYTES)?;

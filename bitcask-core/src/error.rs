@@ -71,6 +71,13 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The directory holds nothing that this program knows how to read.
+    Unrecognised {
+        /// The directory.
+        path: PathBuf,
+        /// What was looked for.
+        reason: &'static str,
+    },
     /// An earlier write or sync failed. What reached the disk is unknown, so writes are refused until
     /// the store is opened anew.
     Poisoned {
@@ -136,6 +143,9 @@ impl fmt::Display for Error {
             }
             Error::Locked { path } => {
                 write!(f, "{} is in use by another process", path.display())
+            }
+            Error::Unrecognised { path, reason } => {
+                write!(f, "{} is not recognised: {reason}", path.display())
             }
             Error::Poisoned { cause } => {
                 write!(f, "writes are refused until restart, since an earlier one failed: {cause}")

@@ -98,6 +98,8 @@ pub struct RawRecord<'a> {
     pub batch_goes_on: bool,
     /// Segment and offset of the record that it follows.
     pub follows: Option<(u32, u64)>,
+    /// How long the value was before it was compressed, if it is.
+    pub uncompressed_bytes: Option<u64>,
     /// Its key, or prefix.
     pub key: &'a [u8],
     /// Its value as it lies there: compressed, if it is.
@@ -401,6 +403,7 @@ fn raw<'a>(segment: u32, at: usize, record: &Record<'a>) -> RawRecord<'a> {
         expires_at: record.expires_at,
         batch_goes_on: record.more,
         follows: record.link.map(|link| (link.segment, u64::from(link.offset))),
+        uncompressed_bytes: record.compressed.map(|compressed| u64::from(compressed.raw_len)),
         key: record.key,
         value: record.value,
     }

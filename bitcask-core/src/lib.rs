@@ -10,6 +10,8 @@
 //! * **Batches are atomic**: after a crash all of a [`Batch`] is there, or none.
 //! * **Small changes cost small writes.** A *delta* follows the key's previous record instead of
 //!   replacing it; a [`Fold`] of the caller's brings them together. See [`Chain`].
+//! * **Values may be compressed** ([`Compression`]), each record saying how.
+//! * **Other Bitcasks' directories** are read, imported and written: [`classic`].
 //! * **The order of keys is there for free**: [`Bitcask::walk`] serves prefixes and ranges from memory.
 //! * **Space comes back**: compaction ([`Bitcask::compact`], or in the background by [`Options::compaction`])
 //!   moves what is alive together, at a bounded rate, while reads and writes go on.
@@ -45,6 +47,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod classic;
 pub mod inspect;
 pub mod keydir;
 pub mod storage;
@@ -53,6 +56,7 @@ mod batch;
 mod bitcask;
 mod clock;
 mod compaction;
+mod compression;
 mod delta;
 mod error;
 mod format;
@@ -76,6 +80,7 @@ pub use compaction::{
     CompactionOptions, CompactionReport, Guard, Held, Progress, Reclaimable, Step, Thresholds,
     Triggers,
 };
+pub use compression::Compression;
 pub use delta::{Chain, Fold};
 pub use error::Error;
 pub use iter::{Entries, KeyValue, Keys};

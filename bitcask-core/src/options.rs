@@ -1,6 +1,6 @@
 //! How a store is opened.
 
-use crate::{Clock, CompactionOptions, Fold, Guard, SystemClock};
+use crate::{Clock, CompactionOptions, Compression, Fold, Guard, SystemClock};
 use std::fmt;
 use std::sync::Arc;
 
@@ -42,6 +42,11 @@ pub struct Options {
     pub segment_bytes: u32,
     /// Folds delta chains in [`crate::Bitcask::get`]; without one, a chain is an error there.
     pub fold: Option<Arc<dyn Fold>>,
+    /// How values are compressed when they are written; off by default. A value stays as it is where that is
+    /// shorter. Values written otherwise stay readable, whatever this says.
+    pub compression: Compression,
+    /// Values shorter than this many bytes are not compressed: there is little to gain.
+    pub compress_from_bytes: usize,
     /// Whether a thread of the store's own syncs every second and writes hint files (the default). If
     /// not, call [`crate::Bitcask::tick`] now and then.
     pub background: bool,
@@ -67,6 +72,8 @@ impl Default for Options {
             durability: Durability::Always,
             segment_bytes: 256 << 20,
             fold: None,
+            compression: Compression::Off,
+            compress_from_bytes: 256,
             background: true,
             compaction: None,
             compaction_rate: 0,
@@ -84,6 +91,8 @@ impl fmt::Debug for Options {
             .field("durability", &self.durability)
             .field("segment_bytes", &self.segment_bytes)
             .field("fold", &self.fold.is_some())
+            .field("compression", &self.compression)
+            .field("compress_from_bytes", &self.compress_from_bytes)
             .field("background", &self.background)
             .field("compaction", &self.compaction)
             .field("compaction_rate", &self.compaction_rate)

@@ -264,15 +264,14 @@ impl<'a> Run<'a> {
         }
         let value = self.store.fold(entry)?;
         self.report.folded += 1;
-        let len = record::encoded_len(Kind::Put, expires_at.is_some(), key.len(), value.len());
-        self.add(sequence, len, false, |out| {
-            let start = out.len();
-            record::encode(out, Kind::Put, written_at, expires_at, None, key, &value);
-            if refers {
-                record::set_refers(&mut out[start..]);
-            }
-            record::seal(&mut out[start..], sequence, false);
-        })
+        let mut batch = Batch::new(written_at);
+        let record = batch.put(key, &value, expires_at);
+        if refers {
+            batch.refers(record);
+        }
+        self.store.compress(&mut batch);
+        batch.seal(sequence);
+        self.add(sequence, batch.bytes.len(), false, |out| out.extend_from_slice(&batch.bytes))
     }
 
     /// Leaves out a value that has expired. It is as good as deleted when it was written: an older record of
@@ -514,6 +513,7 @@ impl<'a> Run<'a> {
         if refers {
             batch.refers(record);
         }
+        self.store.compress(&mut batch);
         Ok(batch)
     }
 

@@ -4,6 +4,7 @@ mod api;
 mod chains;
 mod compaction;
 mod compaction_races;
+mod compression;
 mod crash;
 mod damage;
 mod golden;

@@ -324,6 +324,9 @@ fn a_mark_that_was_written_while_the_segment_was_read_is_not_taken_for_damage() 
         }
     }
     impl Dir for Growing {
+        fn mode(&self, name: &str) -> std::io::Result<u32> {
+            self.0.mode(name)
+        }
         fn path(&self) -> &std::path::Path {
             self.0.path()
         }
