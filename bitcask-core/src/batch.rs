@@ -171,8 +171,25 @@ impl Batch {
     /// bytes and the key, however large the value.
     ///
     /// `metadata` is what [`crate::Bitcask::metadata`] said of the key. The write fails with
-    /// [`Error::ChainMoved`] if the key has changed since, or if the batch has another record for it. A
-    /// later put or delta says anew when the key expires.
+    /// [`Error::ChainMoved`] if the key has changed since (or compaction has moved it: ask again), or if the
+    /// batch has another record for it. A later put or delta says anew when the key expires. One key at a time:
+    /// [`crate::Bitcask::set_expiry`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Batch, Bitcask, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// # let now = UnixMillis(0);
+    /// store.put(b"session", b"much", now)?;
+    /// let metadata = store.metadata(b"session")?.expect("it was just put");
+    /// let mut batch = Batch::new(now);
+    /// batch.set_expiry(b"session", &metadata, Some(UnixMillis(60_000)));
+    /// batch.put(b"seen", b"now", None);
+    /// store.write(&mut batch)?;
+    /// assert_eq!(store.expiry(b"session")?, Some(UnixMillis(60_000)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_expiry(
         &mut self,
         key: &[u8],

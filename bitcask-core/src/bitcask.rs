@@ -116,7 +116,7 @@ impl Bitcask {
     /// [`Error::Missing`], [`Error::NotADirectory`], [`Error::NotAStore`] if the directory holds files and
     /// none of a store, [`Error::Locked`] while another process has it open for writing,
     /// [`Error::NewerFormat`]; [`Error::Corrupt`] if data is damaged (a write that a crash cut short is
-    /// not: see [`RecoveryReport::torn`]); [`Error::Io`]. Nothing is changed by an opening that fails so.
+    /// not: see [`RecoveryReport::torn`]); [`Error::Io`]. No data is changed by an opening that fails.
     ///
     /// # Examples
     /// ```

@@ -44,7 +44,7 @@ impl Iterator for Keys<'_> {
         }
         // What was fetched may have been given from the other end meanwhile.
         let key = self.front.pop_front().filter(|key| !self.range.is_beyond(key))?;
-        self.range = std::mem::replace(&mut self.range, KeyRange::all()).after(&key);
+        self.range.start_after(&key);
         Some(key)
     }
 }
@@ -55,7 +55,7 @@ impl DoubleEndedIterator for Keys<'_> {
             self.back = self.fetch(true);
         }
         let key = self.back.pop_front().filter(|key| self.range.contains(key))?;
-        self.range = std::mem::replace(&mut self.range, KeyRange::all()).before(&key);
+        self.range.end_before(&key);
         Some(key)
     }
 }

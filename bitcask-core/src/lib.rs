@@ -10,9 +10,13 @@
 //! * **Batches are atomic**: after a crash all of a [`Batch`] is there, or none.
 //! * **Small changes cost small writes.** A *delta* follows the key's previous record instead of
 //!   replacing it; a [`Fold`] of the caller's brings them together. See [`Chain`].
+//! * **The order of keys is there for free**: [`Bitcask::keys`] and [`Bitcask::entries`] serve prefixes and
+//!   ranges in both directions, and hold up nobody.
+//! * **A [`Snapshot`] costs next to nothing**, and a [`Transaction`] on it is serialisable; a single key has
+//!   [`Bitcask::compare_and_swap`].
+//! * **Readers open beside the writer**, without a lock and without a trace: [`Mode::ReadOnly`].
 //! * **Values may be compressed** ([`Compression`]), each record saying how.
 //! * **Other Bitcasks' directories** are read, imported and written: [`classic`].
-//! * **The order of keys is there for free**: [`Bitcask::walk`] serves prefixes and ranges from memory.
 //! * **Space comes back**: compaction ([`Bitcask::compact`], or in the background by [`Options::compaction`])
 //!   moves what is alive together, at a bounded rate, while reads and writes go on.
 //! * **Damage is never skipped silently.** Every read checks a CRC; opening refuses a damaged log and says

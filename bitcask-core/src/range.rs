@@ -78,6 +78,20 @@ impl KeyRange {
         key >= &self.from[..] && !self.is_beyond(key)
     }
 
+    /// As [`KeyRange::after`], of a key that is in the range.
+    pub(crate) fn start_after(&mut self, key: &[u8]) {
+        self.from.clear();
+        self.from.extend_from_slice(key);
+        self.from.push(0);
+    }
+
+    /// As [`KeyRange::before`], of a key that is in the range.
+    pub(crate) fn end_before(&mut self, key: &[u8]) {
+        let to = self.to.get_or_insert_default();
+        to.clear();
+        to.extend_from_slice(key);
+    }
+
     pub(crate) fn from(&self) -> &[u8] {
         &self.from
     }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 /// | offset | size | field     | meaning                                                        |
 /// |-------:|-----:|-----------|----------------------------------------------------------------|
 /// |      0 |    4 | crc       | CRC-32 (IEEE) of every later byte of the record                 |
-/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 7 retired, 8 expiry); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows, 4 the value mentions places of other records, 8 the value of a put or delta is compressed) |
+/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 6 expiry, 7 retired); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows, 4 the value mentions places of other records, 8 the value of a put or delta is compressed) |
 /// |      5 |    3 | key_len   | bytes of key                                                   |
 /// |      8 |    4 | value_len | bytes of value                                                 |
 /// |     12 |    8 | sequence  | of the change; the greater of two is the newer                 |
@@ -72,7 +72,7 @@ pub(crate) enum Kind {
     Mark = 5,
     Retired = 7,
     /// Sets the expiry of a key, whose value is where the link leads.
-    Expiry = 8,
+    Expiry = 6,
 }
 
 impl Kind {
@@ -93,8 +93,8 @@ impl Kind {
             3 => Kind::Delta,
             4 => Kind::DeletePrefix,
             5 => Kind::Mark,
+            6 => Kind::Expiry,
             7 => Kind::Retired,
-            8 => Kind::Expiry,
             _ => return None,
         })
     }
@@ -568,7 +568,7 @@ mod tests {
         assert_eq!(Head::parse(&bytes[..MAX_HEAD_LEN - 1]), Err(Invalid::Short(MAX_HEAD_LEN)));
     }
     const EXPIRY_V1: &str = concat!(
-        "367bdfff0800000100000000000000000000002a018bcfe56800000000030000100000020000",
+        "5e1f0c410600000100000000000000000000002a018bcfe56800000000030000100000020000",
         "03096b",
     );
 

@@ -104,7 +104,7 @@ pub(crate) fn check_directory(dir: &dyn Dir, mode: Mode, lock_name: &str) -> Res
 
 /// As [`recover`], without changing anything, beside a process that may be writing.
 pub(crate) fn view(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
-    const ATTEMPTS: usize = 5;
+    const ATTEMPTS: usize = 3;
     let mut attempt = 1;
     loop {
         // A writer that makes and removes segments meanwhile can make a listing, or what is opened by it,

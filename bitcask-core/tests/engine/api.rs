@@ -418,7 +418,11 @@ fn check_snapshot(snapshot: &Snapshot<'_>, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    // At least so many; PROPTEST_CASES asks for more.
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(400),
+        ..ProptestConfig::default()
+    })]
 
     /// Whatever is called in whatever order, the store answers as a map does, snapshots answer as the map did
     /// when they were taken, and a transaction commits just if nobody has changed what it read.

@@ -16,7 +16,7 @@ fn kept(n: u32) -> Vec<u8> {
 fn each_key_that_is_there_throughout_comes_once_and_in_order_while_threads_write() {
     let temporary = tempfile::tempdir().unwrap();
     let durability = Durability::No;
-    let options = Options { segment_bytes: 50_000, durability, ..options() };
+    let options = Options { segment_bytes: 4 << 20, durability, ..options() };
     let store = Bitcask::open(temporary.path(), options).unwrap();
     const KEYS: u32 = 2000;
     for n in 0..KEYS {

@@ -223,14 +223,10 @@ fn readers_open_again_and_again_beside_a_writer_on_a_real_disk() {
     let writing = Options { background: true, segment_bytes: 20_000, ..options() };
     let writer = Bitcask::open(temporary.path(), writing).unwrap();
     writer.set_durability(bitcask_core::Durability::No);
-    let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writing = scope.spawn(|| {
             let mut batch = Batch::new(NOW);
-            for n in 0..u64::MAX {
-                if stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    return;
-                }
+            for n in 0..30_000_u64 {
                 // Two keys that a reader must see alike.
                 batch.reset(NOW);
                 batch.put(format!("a{}", n % 50).as_bytes(), &n.to_be_bytes(), None);
@@ -240,7 +236,7 @@ fn readers_open_again_and_again_beside_a_writer_on_a_real_disk() {
             }
         });
         let mut last = 0;
-        for _ in 0..100 {
+        while !writing.is_finished() {
             let mode = Mode::ReadOnly;
             let reader = Bitcask::open(temporary.path(), Options { mode, ..options() }).unwrap();
             let values = |prefix: &str| -> Vec<_> {
@@ -254,7 +250,38 @@ fn readers_open_again_and_again_beside_a_writer_on_a_real_disk() {
             assert!(newest >= last, "a later view is not older");
             last = newest;
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+/// Each life of a writer recovers, seals segments, writes hints, and trims its last segment.
+#[test]
+fn readers_open_beside_writers_that_come_and_go() {
+    let temporary = tempfile::tempdir().unwrap();
+    let writing = || Options { segment_bytes: 2000, ..options() };
+    Bitcask::open(temporary.path(), writing()).unwrap().put(b"n", &[0; 8], NOW).unwrap();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            let mut n = 0_u64;
+            for _ in 0..60 {
+                let writer = Bitcask::open(temporary.path(), writing()).unwrap();
+                writer.set_durability(bitcask_core::Durability::No);
+                for _ in 0..n % 40 {
+                    n += 1;
+                    writer.put(b"n", &n.to_be_bytes(), NOW).unwrap();
+                }
+                n += 1;
+                writer.close().unwrap();
+            }
+        });
+        let mut last = 0;
+        while !writing.is_finished() {
+            let mode = Mode::ReadOnly;
+            let reader = Bitcask::open(temporary.path(), Options { mode, ..options() }).unwrap();
+            let value = reader.get(b"n", NOW).unwrap().unwrap();
+            let seen = u64::from_be_bytes(value[..].try_into().unwrap());
+            assert!(seen >= last, "a later view is not older");
+            last = seen;
+        }
     });
 }
 

@@ -20,7 +20,7 @@ fn amount(value: &[u8]) -> i64 {
 #[test]
 fn a_snapshot_is_consistent_and_does_not_change_while_threads_write() {
     let temporary = tempfile::tempdir().unwrap();
-    let options = Options { segment_bytes: 30_000, durability: Durability::No, ..options() };
+    let options = Options { segment_bytes: 1 << 20, durability: Durability::No, ..options() };
     let store = Bitcask::open(temporary.path(), options).unwrap();
     let mut batch = Batch::new(NOW);
     for n in 0..ACCOUNTS {
