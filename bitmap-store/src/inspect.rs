@@ -67,6 +67,24 @@ impl Keyspace {
         Ok(Self::over(log, options)?)
     }
 
+    /// The keys of `db` from `from` up to, and without, `to`, in byte order, expired ones included; `.rev()` goes
+    /// backwards. Takes no locks and never reads the disk: see [`Bitcask::keys`].
+    pub fn names(
+        &self,
+        db: Db,
+        from: &[u8],
+        to: Option<&[u8]>,
+    ) -> impl DoubleEndedIterator<Item = Vec<u8>> + use<'_> {
+        let first = layout::key(db, from);
+        let beyond = match to {
+            Some(to) => layout::key(db, to).to_vec(),
+            // The letter of keys is followed by another.
+            None => vec![first[0], first[1] + 1],
+        };
+        let names = KeyRange::new::<&[u8]>(&first[..]..&beyond[..]);
+        self.log().keys(names).map(|name| layout::key_of(&name).to_vec())
+    }
+
     /// The log, in which keys have the names that [`is_keyspace`] knows. Writing to it would do harm.
     pub fn log(&self) -> &Bitcask {
         &self.shared.backing.log

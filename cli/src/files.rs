@@ -21,11 +21,14 @@ pub fn standard_input() -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// A file to read, and its length.
-pub fn open(path: &Path) -> Result<(File, u64), Failure> {
+/// A file to read, and its length; `-` is the standard input, whose length nobody knows.
+pub fn open(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(io::stdin().lock()), 0));
+    }
     let opened = File::open(path).and_then(|file| {
         let len = file.metadata()?.len();
-        Ok((file, len))
+        Ok((Box::new(file) as Box<dyn Read>, len))
     });
     opened.map_err(|e| Failure::io("open", path, &e))
 }
@@ -33,6 +36,29 @@ pub fn open(path: &Path) -> Result<(File, u64), Failure> {
 /// Writes a file that is not there yet, or replaces one.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     fs::write(path, bytes).map_err(|e| Failure::io("write", path, &e))
+}
+
+/// Makes or replaces a file by one that `write` fills: whatever happens, it is the old one or the whole new one,
+/// which is on disk when this returns.
+pub fn replace<T>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let fail = |e: &io::Error| Failure::io("write", path, e);
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut made = tempfile::Builder::new()
+        .prefix(".bitmapist-")
+        .suffix(".unfinished")
+        .tempfile_in(parent)
+        .map_err(|e| fail(&e))?;
+    let value = write(made.as_file_mut())?;
+    made.as_file().sync_all().map_err(|e| fail(&e))?;
+    made.persist(path).map_err(|e| fail(&e.error))?;
+    File::open(parent).and_then(|dir| dir.sync_all()).map_err(|e| fail(&e))?;
+    Ok(value)
 }
 
 /// A small file of the system's, such as those in `/proc`.

@@ -36,6 +36,10 @@ impl Bar {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_message(label);
+        if total == 0 {
+            // Nobody may count: it turns by itself.
+            bar.enable_steady_tick(std::time::Duration::from_millis(100));
+        }
         Bar(bar)
     }
 
