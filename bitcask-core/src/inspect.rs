@@ -4,8 +4,9 @@
 //! not open. Nothing here knows which records are alive: that is what opening is for.
 
 use crate::format::hint::Hint;
-use crate::format::record::{Invalid, Kind, Record};
+use crate::format::record::{Kind, Record};
 use crate::format::segment as format;
+use crate::format::walk::{self, Walk};
 use crate::log::io_error;
 use crate::recovery::scan;
 use crate::storage::disk::DiskDir;
@@ -34,8 +35,8 @@ pub enum RecordKind {
     Mark,
     /// Lists segments that compaction has removed.
     Retired,
-    /// Anything else that belongs to the log alone.
-    Other,
+    /// Fills a place where damage was, before salvage.
+    Void,
 }
 
 impl RecordKind {
@@ -49,7 +50,7 @@ impl RecordKind {
             RecordKind::DeletePrefix => "delete prefix",
             RecordKind::Mark => "mark",
             RecordKind::Retired => "retired",
-            RecordKind::Other => "other",
+            RecordKind::Void => "void",
         }
     }
 }
@@ -62,7 +63,6 @@ impl fmt::Display for RecordKind {
 
 impl From<Kind> for RecordKind {
     fn from(kind: Kind) -> Self {
-        #[allow(unreachable_patterns)] // a kind that is new is other until it is named here
         match kind {
             Kind::Put => RecordKind::Put,
             Kind::Delta => RecordKind::Delta,
@@ -71,7 +71,7 @@ impl From<Kind> for RecordKind {
             Kind::DeletePrefix => RecordKind::DeletePrefix,
             Kind::Mark => RecordKind::Mark,
             Kind::Retired => RecordKind::Retired,
-            _ => RecordKind::Other,
+            Kind::Void => RecordKind::Void,
         }
     }
 }
@@ -287,7 +287,8 @@ fn walk_segment(
     if let Err(reason) = head {
         if bytes.len() <= format::HEADER_LEN {
             // Its making was interrupted: nothing was ever acknowledged in it.
-            let unfinished = Found::Unfinished { segment: id, offset: 0, bytes: bytes.len() as u64 };
+            let unfinished =
+                Found::Unfinished { segment: id, offset: 0, bytes: bytes.len() as u64 };
             return Ok(visit(unfinished));
         }
         let found = Found::Damage {
@@ -301,31 +302,23 @@ fn walk_segment(
             return Ok(ControlFlow::Break(()));
         }
     }
-    let mut at = format::HEADER_LEN;
-    while at < bytes.len() {
-        let found = match Record::parse(&bytes[at..]) {
-            Ok(record) => {
-                let found = Found::Record(raw(id, at, &record));
-                at += record.len;
-                found
+    let ascending = head.as_ref().is_ok_and(|head| !head.compacted);
+    let mut ended = false;
+    let mut items = Walk::new(bytes, format::HEADER_LEN.min(bytes.len()), ascending);
+    while let Some((at, item)) = (!ended).then(|| items.next()).flatten() {
+        let offset = at as u64;
+        let found = match item {
+            walk::Found::Record(record) => Found::Record(raw(id, at, &record)),
+            walk::Found::Damage(..)
+                if newest && head.is_ok_and(|head| !scan::was_synced(bytes, head.salt, at)) =>
+            {
+                ended = true;
+                // Space that was reserved and never written is zeros.
+                let Some(last) = bytes[at..].iter().rposition(|byte| *byte != 0) else { break };
+                Found::Unfinished { segment: id, offset, bytes: last as u64 + 1 }
             }
-            Err(invalid) => {
-                let offset = at as u64;
-                if newest && head.is_ok_and(|head| !scan::was_synced(bytes, head.salt, at)) {
-                    let tail = &bytes[at..];
-                    // Space that was reserved and never written is zeros.
-                    let Some(last) = tail.iter().rposition(|byte| *byte != 0) else { break };
-                    at = bytes.len();
-                    Found::Unfinished { segment: id, offset, bytes: last as u64 + 1 }
-                } else {
-                    at = resume(bytes, at);
-                    let bytes = at as u64 - offset;
-                    let reason = match invalid {
-                        Invalid::Short(_) => "the segment ends within a record",
-                        Invalid::Bad(reason) => reason,
-                    };
-                    Found::Damage { segment: id, path: &path, offset, bytes, reason }
-                }
+            walk::Found::Damage(len, reason) => {
+                Found::Damage { segment: id, path: &path, offset, bytes: len as u64, reason }
             }
         };
         if visit(found).is_break() {
@@ -368,13 +361,6 @@ fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
     }
     bytes.truncate(at);
     Ok(bytes)
-}
-
-/// Where the next record begins behind damage at `at`.
-fn resume(bytes: &[u8], at: usize) -> usize {
-    (at + 1..bytes.len())
-        .find(|at| Record::parse(&bytes[*at..]).is_ok())
-        .unwrap_or(bytes.len())
 }
 
 fn hint_state(dir: &dyn Dir, id: u32, len: u64) -> HintState {
@@ -422,9 +408,12 @@ mod tests {
         let (mut records, mut rest) = (Vec::new(), Vec::new());
         inspect_in(dir, None, &mut |found| {
             match found {
-                Found::Record(RawRecord { kind: RecordKind::Mark, .. }) | Found::Segment { .. } => {}
+                Found::Record(RawRecord { kind: RecordKind::Mark, .. }) | Found::Segment { .. } => {
+                }
                 Found::Record(r) => records.push(format!("{} {}", r.kind, r.key.escape_ascii())),
-                Found::Damage { offset, reason, .. } => rest.push(format!("damage {offset} {reason}")),
+                Found::Damage { offset, reason, .. } => {
+                    rest.push(format!("damage {offset} {reason}"))
+                }
                 Found::Unfinished { offset, .. } => rest.push(format!("unfinished {offset}")),
             }
             ControlFlow::Continue(())

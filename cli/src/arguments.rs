@@ -20,7 +20,11 @@ use std::time::Duration;
 /// characters and for what is no UTF-8; --hex and --raw-bytes change that. What was printed can be typed.
 #[derive(Debug, Parser)]
 #[command(name = "bitmapist", version, after_help = exit::CODES, max_term_width = 100)]
-#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Arguments {
     #[command(flatten)]
     pub format: Format,

@@ -30,7 +30,10 @@ pub enum Failure {
     /// The command line makes no sense.
     Usage(String),
     /// Data is damaged.
-    Damaged { place: Option<(PathBuf, u64)>, message: String },
+    Damaged {
+        place: Option<(PathBuf, u64)>,
+        message: String,
+    },
     Other(String),
     /// Nobody reads what is printed any more, as with `| head`.
     Pipe,

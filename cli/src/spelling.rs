@@ -107,7 +107,10 @@ fn unhex(typed: &[u8]) -> Result<Vec<u8>, String> {
         return Err(wrong());
     }
     let pairs = typed.chunks_exact(2);
-    pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect::<Option<_>>().ok_or_else(wrong)
+    pairs
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
+        .collect::<Option<_>>()
+        .ok_or_else(wrong)
 }
 
 #[cfg(test)]

@@ -74,7 +74,8 @@ pub fn open(path: &Path, database: Database, access: Access) -> Result<Opened, F
             if let Some(log) = view.as_ref().filter(|log| !log.is_empty())
                 && !bitmap_store::is_keyspace(log)
             {
-                let message = format!("{} is no directory of a bitmapistd: leave --db away", path.display());
+                let message =
+                    format!("{} is no directory of a bitmapistd: leave --db away", path.display());
                 return Err(Failure::Usage(message));
             }
             true
@@ -88,7 +89,9 @@ pub fn open(path: &Path, database: Database, access: Access) -> Result<Opened, F
         ..bitmap_store::Options::default()
     };
     match (view, access) {
-        (Some(log), Access::Read) if is_keyspace => Ok(Opened::Keyspace(Keyspace::view(log, &small)?)),
+        (Some(log), Access::Read) if is_keyspace => {
+            Ok(Opened::Keyspace(Keyspace::view(log, &small)?))
+        }
         (Some(log), Access::Read) => Ok(Opened::Log(log)),
         (view, _) => {
             drop(view);

@@ -92,7 +92,10 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([bytes(1023), bytes(1536), bytes((1 << 20) - 1)], ["1023 B", "1.5 KiB", "1.0 MiB"]);
+        assert_eq!(
+            [bytes(1023), bytes(1536), bytes((1 << 20) - 1)],
+            ["1023 B", "1.5 KiB", "1.0 MiB"]
+        );
         assert_eq!([count(999), count(1_000), count(1_234_567)], ["999", "1,000", "1,234,567"]);
         assert_eq!(moment(UnixMillis(0)), "1970-01-01 00:00:00.000 UTC");
         assert_eq!(moment(UnixMillis(1_709_251_199_999)), "2024-02-29 23:59:59.999 UTC");

@@ -23,7 +23,9 @@ pub fn backup(args: &Backup, out: &mut Out) -> Result<Outcome, Failure> {
         let bar = Bar::bytes(out, "writing", bytes);
         let mut counted = Counted { inner: out.writer(), bar: &bar };
         let written = log.backup_to(&mut counted).map_err(|e| match e {
-            bitcask_core::Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => {
+            bitcask_core::Error::Io { source, .. }
+                if source.kind() == io::ErrorKind::BrokenPipe =>
+            {
                 Failure::Pipe
             }
             e => e.into(),

@@ -19,7 +19,8 @@ const SAMPLE: u64 = 8;
 pub fn bench(args: &Bench, out: &mut Out) -> Result<Outcome, Failure> {
     let within = files::temporary(args.within.as_deref())?;
     let path = within.path().join("store");
-    let mut table = Table::new(&["what", "operations", "seconds", "per_second", "p50_us", "p99_us"]);
+    let mut table =
+        Table::new(&["what", "operations", "seconds", "per_second", "p50_us", "p99_us"]);
     let row = |table: &mut Table, what: &str, took: Duration, mut each: Vec<u64>, count: u64| {
         each.sort_unstable();
         let percentile = |share: usize| {
@@ -83,7 +84,10 @@ pub fn bench(args: &Bench, out: &mut Out) -> Result<Outcome, Failure> {
     report
         .add("keys", Value::count(args.keys))
         .add("value_bytes", Value::count(args.value_bytes))
-        .add("keydir_bytes_per_key", Value::decimal(stats.keydir_bytes as f64 / stats.keys.max(1) as f64, 1))
+        .add(
+            "keydir_bytes_per_key",
+            Value::decimal(stats.keydir_bytes as f64 / stats.keys.max(1) as f64, 1),
+        )
         .add("disk_bytes", Value::bytes(before))
         .add("disk_bytes_compacted", Value::bytes(stats.disk_bytes))
         .add("compaction_seconds", Value::decimal(compacting.as_secs_f64(), 2))
@@ -99,7 +103,7 @@ fn open(path: &Path, durability: Durability) -> Result<Bitcask, Failure> {
 
 /// Thirty bytes.
 fn key(number: u64) -> Vec<u8> {
-    format!("bench:user:{:019}", number).into_bytes()
+    format!("bench:user:{number:019}").into_bytes()
 }
 
 fn put(store: &Bitcask, number: u64, value_bytes: u64) -> Result<(), Failure> {

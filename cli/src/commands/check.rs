@@ -54,7 +54,7 @@ impl Findings {
 pub fn verify(args: &Verify, out: &mut Out) -> Result<Outcome, Failure> {
     match (&args.dir, &args.file) {
         (Some(path), _) => verify_directory(path, out),
-        (None, Some(_)) => unimplemented!(),
+        (None, Some(path)) => super::backup::verify(path, out),
         (None, None) => unreachable!("the parser asks for one of them"),
     }
 }
@@ -97,9 +97,8 @@ fn verify_directory(path: &Path, out: &mut Out) -> Result<Outcome, Failure> {
 
 /// Checks every record of every segment.
 fn check_records(path: &Path, found: &mut Findings, out: &Out) -> Result<(), Failure> {
-    let total: u64 = crate::files::ending_in(path, &[".seg"]).map_or(0, |files| {
-        files.iter().map(|(_, len)| len).sum()
-    });
+    let total: u64 = crate::files::ending_in(path, &[".seg"])
+        .map_or(0, |files| files.iter().map(|(_, len)| len).sum());
     let bar = Bar::bytes(out, "checking records", total);
     let mut gone_through = 0;
     inspect(path, None, &mut |item| {
@@ -162,7 +161,9 @@ fn check_values(path: &Path, found: &mut Findings, out: &Out) -> Result<u64, Fai
 pub fn repair(args: &Dir, out: &mut Out) -> Result<Outcome, Failure> {
     let opened = match target::open(&args.dir, Database { db: None, raw: true }, Access::Write) {
         Err(Failure::Damaged { place, message }) => {
-            let message = format!("{message}; that cannot be repaired without loss: see `bitmapist salvage --help`");
+            let message = format!(
+                "{message}; that cannot be repaired without loss: see `bitmapist salvage --help`"
+            );
             return Err(Failure::Damaged { place, message });
         }
         other => other?,
@@ -178,6 +179,35 @@ pub fn repair(args: &Dir, out: &mut Out) -> Result<Outcome, Failure> {
     if let Some(torn) = recovery.torn {
         report.add("cut_from", Value::text(format!("{} at {}", torn.segment, torn.offset)));
     }
+    report.print(out)?;
+    Ok(Outcome::Done)
+}
+
+pub fn salvage(args: &Dir, out: &mut Out) -> Result<Outcome, Failure> {
+    let done = Bitcask::salvage(&args.dir, target::options(Mode::Existing))
+        .map_err(|e| target::failure(e, &args.dir))?;
+    let mut report = Report::default();
+    report
+        .add("segments", Value::count(done.segments as u64))
+        .add("records_kept", Value::count(done.records))
+        .add("places_lost", Value::count(done.lost.len() as u64))
+        .add("bytes_lost", Value::count(done.lost.iter().map(|lost| lost.bytes).sum()))
+        .add("segments_missing", Value::count(done.missing.len() as u64))
+        .add("keys_lost", Value::count(done.unreadable_keys));
+    let mut lost = Table::new(&["set_aside", "offset", "bytes", "what"]);
+    for one in &done.lost {
+        lost.row(vec![
+            Value::text(one.path.display().to_string()),
+            Value::id(one.offset),
+            Value::count(one.bytes),
+            Value::text(one.reason),
+        ]);
+    }
+    let mut keys = Table::new(&["key"]);
+    for key in &done.unreadable {
+        keys.row(vec![Value::text(out.spelling.text(key))]);
+    }
+    report.table("lost", lost).table("keys", keys);
     report.print(out)?;
     Ok(Outcome::Done)
 }

@@ -10,8 +10,7 @@ use bitcask_core::Mode;
 use bitcask_core::classic::{self, Directory, DirectoryOptions, ExportOptions, Layout};
 
 pub fn import(args: &Import, out: &mut Out) -> Result<Outcome, Failure> {
-    let mut options = DirectoryOptions::default();
-    options.expiry_secs = args.expiry_secs;
+    let options = DirectoryOptions { expiry_secs: args.expiry_secs };
     let from = Directory::open(&args.from, options)?;
     let bar = Bar::count(out, "importing", from.len() as u64);
     let now = target::now();

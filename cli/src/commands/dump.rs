@@ -14,7 +14,8 @@ pub fn dump(args: &Dump, out: &mut Out) -> Result<Outcome, Failure> {
     let prefix = prefix.unwrap_or_default();
     let mut left = args.limit.unwrap_or(u64::MAX);
     let (mut damaged, mut failed) = (false, None);
-    let head = "segment      offset      length    sequence  kind           key bytes  value bytes  key";
+    let head =
+        "segment      offset      length    sequence  kind           key bytes  value bytes  key";
     if !out.json {
         out.line(head)?;
     }
@@ -31,9 +32,14 @@ pub fn dump(args: &Dump, out: &mut Out) -> Result<Outcome, Failure> {
                 damaged = true;
                 anomaly(out, *segment, *offset, *bytes, "damage", reason)
             }
-            Found::Unfinished { segment, offset, bytes } => {
-                anomaly(out, *segment, *offset, *bytes, "unfinished", "a write that was not finished")
-            }
+            Found::Unfinished { segment, offset, bytes } => anomaly(
+                out,
+                *segment,
+                *offset,
+                *bytes,
+                "unfinished",
+                "a write that was not finished",
+            ),
             _ => Ok(()),
         };
         match printed {

@@ -77,7 +77,9 @@ pub fn markdown(out: &mut Out) -> Result<Outcome, Failure> {
         let usage = usage.trim_start_matches("Usage: ").trim();
         let _ = writeln!(text, "```\n{usage}\n```\n");
         let own = command.get_arguments().filter(|arg| {
-            !arg.is_global_set() && !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version")
+            !arg.is_global_set()
+                && !arg.is_hide_set()
+                && !matches!(arg.get_id().as_str(), "help" | "version")
         });
         options(&mut text, own);
     }

@@ -1,6 +1,6 @@
 //! The commands, a file for each family.
 
-//mod backup;
+mod backup;
 mod bench;
 mod check;
 mod classic;
@@ -35,9 +35,9 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Compact(args) => compact::compact(&args, &mut out),
         Command::Verify(args) => check::verify(&args, &mut out),
         Command::Repair(args) => check::repair(&args, &mut out),
-        //Command::Salvage(args) => check::salvage(&args, &mut out),
-        //Command::Backup(args) => backup::backup(&args, &mut out),
-        //Command::Restore(args) => backup::restore(&args, &mut out),
+        Command::Salvage(args) => check::salvage(&args, &mut out),
+        Command::Backup(args) => backup::backup(&args, &mut out),
+        Command::Restore(args) => backup::restore(&args, &mut out),
         Command::Import(args) => classic::import(&args, &mut out),
         Command::Export(args) => classic::export(&args, &mut out),
         Command::Dump(args) => dump::dump(&args, &mut out),
@@ -47,7 +47,6 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Completions { shell } => generate::completions(shell, &mut out),
         Command::Man { to } => generate::man(to.as_deref(), &mut out),
         Command::Markdown => generate::markdown(&mut out),
-        _ => unimplemented!(),
     };
     // What was printed before something went wrong is printed all the same.
     let finished = out.finish();

@@ -38,7 +38,10 @@ impl Store for LogStore {
                 .add("sequence", Figure::id(found.sequence))
                 .add("written_at", Figure::moment(found.written_at))
                 .add("expires_at", Figure::or(found.expires_at.map(Figure::moment), "never"))
-                .add("value_bytes", Figure::or(found.value_bytes.map(Figure::count), "with changes"))
+                .add(
+                    "value_bytes",
+                    Figure::or(found.value_bytes.map(Figure::count), "with changes"),
+                )
                 .add("records", Figure::count(u64::from(found.chain_records)))
                 .add("log_bytes", Figure::count(found.log_bytes));
             report

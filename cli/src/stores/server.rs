@@ -210,10 +210,8 @@ impl Store for ServerStore {
         if kind == "none" {
             return Ok(None);
         }
-        let (ttl, bytes) = (
-            self.connection.call(&[b"PTTL", key])?,
-            self.connection.call(&[b"STRLEN", key])?,
-        );
+        let (ttl, bytes) =
+            (self.connection.call(&[b"PTTL", key])?, self.connection.call(&[b"STRLEN", key])?);
         let (Reply::Int(ttl), Reply::Int(bytes)) = (ttl, bytes) else {
             return Err(self.connection.unexpected());
         };
