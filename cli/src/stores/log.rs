@@ -64,7 +64,12 @@ impl Store for LogStore {
         let mut batch = Batch::new(now());
         let mut gone = std::collections::BTreeSet::new();
         for key in keys {
-            if self.exists(key)? && gone.insert(key) {
+            let there = match self.exists(key) {
+                // What cannot be read can be deleted.
+                Err(Failure::Damaged { .. }) => true,
+                other => other?,
+            };
+            if there && gone.insert(key) {
                 batch.delete(key);
             }
         }

@@ -185,7 +185,9 @@ fn common_prefix(selection: &Selection) -> Vec<u8> {
     };
     // The bound beyond a prefix differs from it in its last byte.
     let is_prefix = selection.to.as_ref().is_some_and(|to| {
-        to.len() == same + 1 && from.len() == same + 1 && from[same] + 1 == to[same]
+        to.len() == same + 1
+            && from.len() == same + 1
+            && from[same].checked_add(1) == Some(to[same])
     });
     let mut pattern = Vec::new();
     for byte in &from[..if is_prefix { same + 1 } else { same }] {
