@@ -270,6 +270,16 @@ impl Bitcask {
         self.store.entry(key, location)
     }
 
+    /// The segments that hold the records of `key` as they were when the one at `location` was its newest: see
+    /// [`Bitcask::entry_at`]. Reads its deltas, and not its base.
+    ///
+    /// # Errors
+    /// As [`Bitcask::entry_at`].
+    pub fn segments_at(&self, key: &[u8], location: Location) -> Result<Vec<u32>, Error> {
+        let places = self.store.chain_places(key, location)?;
+        Ok(places.into_iter().map(|(segment, _)| segment).collect())
+    }
+
     /// The value of the newest record of `key` that has one, expired or not — its base or its newest delta:
     /// one read, or two if the key's expiry was set after it.
     ///
@@ -726,21 +736,6 @@ impl Bitcask {
         self.store.log.durability()
     }
 
-    /// Figures of each segment, the oldest first.
-    pub fn segments(&self) -> Vec<SegmentStats> {
-        let log = &self.store.log;
-        let (active, end) = log.active();
-        log.segments()
-            .values()
-            .map(|segment| SegmentStats {
-                file: segment.name.clone(),
-                bytes: if segment.id == active { end } else { segment.written() },
-                live_bytes: None,
-                active: segment.id == active,
-            })
-            .collect()
-    }
-
     /// Figures of the store.
     pub fn stats(&self) -> Stats {
         let store = &self.store;
@@ -811,6 +806,23 @@ impl Bitcask {
         self.store.reclaimable()
     }
 
+    /// The segments, in the order of their numbers, with what is alive in them.
+    pub fn segments(&self) -> Vec<SegmentStats> {
+        self.store.count_dead_chains();
+        let log = &self.store.log;
+        let (active, end) = log.active();
+        let segments = log.segments();
+        let stats = segments.values().map(|segment| SegmentStats {
+            id: segment.id,
+            file: segment.name.clone(),
+            bytes: if segment.id == active { end } else { segment.written() },
+            live_bytes: segment.live_bytes(),
+            compacted: segment.head.compacted,
+            active: segment.id == active,
+        });
+        stats.collect()
+    }
+
     /// How the last compaction in the background ended; `None` before there was one.
     pub fn last_compaction(&self) -> Option<Result<CompactionReport, String>> {
         self.store.compaction.last()
@@ -860,7 +872,8 @@ impl Bitcask {
     }
 
     fn shut(&mut self) -> Result<(), Error> {
-        self.store.compaction.stop();
+        // Not waiting for it: the thread that compacts may be the one that drops the last handle.
+        self.store.compaction.request_stop();
         self.housekeeper = None;
         if std::mem::replace(&mut self.closed, true) || self.store.lock.is_none() {
             return Ok(());
@@ -1078,6 +1091,34 @@ impl Store {
         self.entry_through(key, newest, &|segment, offset, guess| {
             self.log.read(segment, offset, guess)
         })
+    }
+
+    /// (segment, offset) of the records of a chain, the newest first. Its base is not read.
+    pub(crate) fn chain_places(
+        &self,
+        key: &[u8],
+        newest: Location,
+    ) -> Result<Vec<(u32, u32)>, Error> {
+        let mut places = vec![(newest.segment, newest.offset)];
+        let mut guess = newest.len as usize;
+        let mut later = u64::MAX;
+        loop {
+            let (segment, offset) = places[places.len() - 1];
+            let read = self.read(key, segment, offset, guess)?;
+            let record = read.record();
+            if record.sequence >= later {
+                let at = Location { segment, offset, len: 0 };
+                return Err(self.damaged(at, "a delta follows a later record"));
+            }
+            later = record.sequence;
+            let Some(link) = record.link else { return Ok(places) };
+            places.push((link.segment, link.offset));
+            // Of two records, the other one is the base.
+            if link.records == 2 {
+                return Ok(places);
+            }
+            guess = GUESS_BYTES;
+        }
     }
 
     /// As [`Store::entry`], with records as `read` gives them.

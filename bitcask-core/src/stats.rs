@@ -1,5 +1,23 @@
 //! Figures of a running store.
 
+/// One segment: see [`crate::Bitcask::segments`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentStats {
+    /// Its number.
+    pub id: u32,
+    /// Name of its file.
+    pub file: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Bytes of records that somebody may still need: exact without chains, an estimate with them.
+    pub live_bytes: u64,
+    /// Compaction wrote it.
+    pub compacted: bool,
+    /// It is the one that is appended to.
+    pub active: bool,
+}
+
 /// What a store holds and has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,18 +40,4 @@ pub struct Stats {
     pub deltas: u64,
     /// Snapshots and transactions that are open.
     pub snapshots: usize,
-}
-
-/// Figures of one segment of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SegmentStats {
-    /// Name of its file.
-    pub file: String,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// Bytes of the records that are still needed; `None` if that is not known.
-    pub live_bytes: Option<u64>,
-    /// Whether it is being appended to.
-    pub active: bool,
 }

@@ -2,7 +2,8 @@
 //!
 //! `BITOP` is answered without looking at a single id: the length of the result is that of the longest
 //! source, and what is logged is which operation was asked of which pages. The log only grows, so a page's
-//! record stays what it was whatever becomes of its bitmap: changed, deleted, flushed. A page of the result
+//! record stays what it was whatever becomes of its bitmap: changed, deleted, flushed; until compaction asks for
+//! its segment, and then the result gets pages of its own ([`crate::letting_go`]). A page of the result
 //! is made when somebody reads in it, and counted without being made; the result gets pages of its own, in
 //! the log too, when somebody changes it.
 //!
@@ -109,6 +110,17 @@ impl Derivation {
         Ok(count_combined(self.op, [&*ids(first)?, &*ids(second)?], span.ids()))
     }
 
+    /// Whether a record of a page lies in one of these segments of the log.
+    pub(crate) fn refers_to(&self, log: &Bitcask, segments: &[u32]) -> bool {
+        let pages = self.sources.iter().flat_map(|source| {
+            let name = |page: &SourcePage| layout::page(source.db, source.id, page.span);
+            source.pages.iter().map(move |page| (name(page), page.newest))
+        });
+        let mut held = pages.map(|(name, newest)| log.segments_at(&name, newest));
+        // What cannot be read may lie there, too: whoever gives it pages of its own will see.
+        held.any(|held| held.map_or(true, |held| held.iter().any(|held| segments.contains(held))))
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         let pages = self.sources.iter().flat_map(|source| &source.pages);
         let ids = pages.map(|page| page.ids.as_deref().map_or(0, ids_memory));
@@ -179,7 +191,7 @@ impl SourcePage {
         }
         let name = layout::page(source.db, source.id, self.span);
         let entry = log.entry_at(&name, self.newest)?;
-        Ok(Page::load(&entry).map_err(|reason| damaged(&name, reason))?.ids)
+        Ok(Page::load(&entry, 0).map_err(|reason| damaged(&name, reason))?.ids)
     }
 
     /// Takes a page off the front of `bytes`.

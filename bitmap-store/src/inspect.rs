@@ -1,5 +1,6 @@
 //! A keyspace for tools: telling its log from that of another program, and looking at it beside a running server.
 
+use crate::letting_go::LettingGo;
 use crate::record::RecordFold;
 use crate::{DATABASES, Db, Error, Keyspace, Options, layout};
 use bitcask_core::{Bitcask, Fold, KeyRange};
@@ -64,7 +65,7 @@ impl Keyspace {
     /// # Errors
     /// [`Error::Storage`] if the log cannot be read.
     pub fn view(log: Bitcask, options: &Options) -> Result<Self, Error> {
-        Ok(Self::over(log, options)?)
+        Ok(Self::over(log, options, &LettingGo::default())?)
     }
 
     /// The keys of `db` from `from` up to, and without, `to`, in byte order, expired ones included; `.rev()` goes

@@ -3,13 +3,15 @@
 use crate::cache::Budget;
 use crate::cursor::Dictionary;
 use crate::layout;
+use crate::letting_go::{Derived, LettingGo};
 use crate::record::RecordFold;
 use crate::stripe::{Backing, Lookups, STRIPES, Stripe, lock, try_lock};
 use crate::transaction::{Guards, Transaction};
 use crate::{DATABASES, Db, Error};
 use bitcask_core::storage::Dir;
 use bitcask_core::{
-    BackupReport, Bitcask, Durability, Durable, Position, RecoveryReport, UnixMillis,
+    BackupReport, Bitcask, CompactionOptions, CompactionReport, Durability, Durable, Position,
+    Progress, Reclaimable, RecoveryReport, UnixMillis,
 };
 use std::fmt;
 use std::hash::BuildHasher;
@@ -29,6 +31,10 @@ pub struct Options {
     pub segment_bytes: u32,
     /// Whether the log has a thread of its own: see [`bitcask_core::Options::background`].
     pub background: bool,
+    /// When compaction runs by itself, and on what: see [`bitcask_core::Options::compaction`].
+    pub compaction: Option<CompactionOptions>,
+    /// How many bytes a second compaction reads and writes at most; 0 is as many as it can.
+    pub compaction_rate: u64,
     /// Sizes at which bitmaps are split; for tests, which want every split.
     #[doc(hidden)]
     pub sizes: Sizes,
@@ -50,6 +56,8 @@ impl Default for Options {
             cache_bytes: 256 << 20,
             segment_bytes: 256 << 20,
             background: true,
+            compaction: None,
+            compaction_rate: 0,
             sizes: Sizes { inline: 4 << 10, page: 66 << 10 },
         }
     }
@@ -72,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) expired: AtomicU64,
     pub(crate) cursors: Mutex<Dictionary>,
     pub(crate) sizes: Sizes,
+    /// Keys whose values are operations on pages of others.
+    pub(crate) derived: Derived,
     hasher: foldhash::fast::FixedState,
     /// The stripe that gives up cached values next.
     victim: AtomicUsize,
@@ -117,7 +127,9 @@ impl Keyspace {
     /// # Errors
     /// [`Error::Storage`]: the directory is in use, damaged or not accessible.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
-        Ok(Self::over(Bitcask::open(path, Self::log_options(&options))?, &options)?)
+        let guard = Arc::new(LettingGo::default());
+        let log = Bitcask::open(path, Self::log_options(&options, &guard))?;
+        Ok(Self::over(log, &options, &guard)?)
     }
 
     /// Opens the keyspace in `dir`. See [`Keyspace::open`].
@@ -125,20 +137,31 @@ impl Keyspace {
     /// # Errors
     /// As [`Keyspace::open`].
     pub fn open_in(dir: Arc<dyn Dir>, options: Options) -> Result<Self, Error> {
-        Ok(Self::over(Bitcask::open_in(dir, Self::log_options(&options))?, &options)?)
+        let guard = Arc::new(LettingGo::default());
+        let log = Bitcask::open_in(dir, Self::log_options(&options, &guard))?;
+        Ok(Self::over(log, &options, &guard)?)
     }
 
-    fn log_options(options: &Options) -> bitcask_core::Options {
+    fn log_options(options: &Options, guard: &Arc<LettingGo>) -> bitcask_core::Options {
         bitcask_core::Options {
             durability: options.durability,
             segment_bytes: options.segment_bytes,
             fold: Some(Arc::new(RecordFold)),
             background: options.background,
+            compaction: options.compaction.clone(),
+            compaction_rate: options.compaction_rate,
+            // The index of expiries goes with its keys.
+            drop_expired: false,
+            guard: Some(guard.clone()),
             ..bitcask_core::Options::default()
         }
     }
 
-    pub(crate) fn over(log: Bitcask, options: &Options) -> Result<Self, bitcask_core::Error> {
+    pub(crate) fn over(
+        log: Bitcask,
+        options: &Options,
+        guard: &LettingGo,
+    ) -> Result<Self, bitcask_core::Error> {
         let count = |prefix: &[u8]| {
             let mut count = 0;
             log.walk(prefix, b"", &mut |_| {
@@ -152,6 +175,7 @@ impl Keyspace {
             Counts { keys: count(&layout::key(db, b"")), expires: count(&layout::expiries(db)) }
         });
         let cursors = Mutex::new(Dictionary::load(&log)?);
+        let derived = Derived::new(log.take_referring());
         let backing = Backing { log, budget: Budget::new(options.cache_bytes) };
         let stripes: Vec<Stripe> = (0..STRIPES).map(|_| Stripe::new()).collect();
         let shared = Shared {
@@ -162,10 +186,13 @@ impl Keyspace {
             expired: AtomicU64::new(0),
             cursors,
             sizes: options.sizes,
+            derived,
             hasher: foldhash::fast::FixedState::default(),
             victim: AtomicUsize::new(0),
         };
-        Ok(Keyspace { shared: Arc::new(shared) })
+        let shared = Arc::new(shared);
+        guard.serve(&shared);
+        Ok(Keyspace { shared })
     }
 
     /// Syncs and lets the directory go. Dropping the last handle does the same, and keeps errors to
@@ -174,6 +201,8 @@ impl Keyspace {
     /// # Errors
     /// [`Error::Storage`]; everything acknowledged is safe all the same.
     pub fn close(self) -> Result<(), Error> {
+        // It may be using the keyspace.
+        self.shared.backing.log.stop_compaction();
         self.shared.backing.log.sync()?;
         match Arc::try_unwrap(self.shared) {
             Ok(shared) => Ok(shared.backing.log.close()?),
@@ -258,6 +287,54 @@ impl Keyspace {
         Ok(self.shared.backing.log.backup_file(target)?)
     }
 
+    /// Gives the space of what is dead in the log back, while commands go on: see [`Bitcask::compact`]. What has
+    /// expired stays until it is deleted: [`Keyspace::expire_due`].
+    ///
+    /// # Errors
+    /// [`Error::Storage`]; everything is there as before.
+    ///
+    /// # Examples
+    /// ```
+    /// use bitmap_store::{CompactionOptions, Keyspace, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// let keyspace = Keyspace::open(temporary.path(), Options::default())?;
+    /// let now = UnixMillis(1_700_000_000_000);
+    /// let report = keyspace.compact(&CompactionOptions::everything(), now, &mut |progress| {
+    ///     println!("{} of {} bytes", progress.read_bytes, progress.input_bytes);
+    ///     std::ops::ControlFlow::Continue(())
+    /// })?;
+    /// assert!(!report.stopped);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn compact(
+        &self,
+        options: &CompactionOptions,
+        now: UnixMillis,
+        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> Result<CompactionReport, Error> {
+        Ok(self.shared.backing.log.compact(options, now, progress)?)
+    }
+
+    /// How much of the log is dead, about.
+    pub fn reclaimable(&self) -> Reclaimable {
+        self.shared.backing.log.reclaimable()
+    }
+
+    /// How the last compaction in the background ended; `None` before there was one.
+    pub fn last_compaction(&self) -> Option<Result<CompactionReport, String>> {
+        self.shared.backing.log.last_compaction()
+    }
+
+    /// Changes how compaction in the background decides; `None` turns it off.
+    pub fn set_compaction(&self, options: Option<CompactionOptions>) {
+        self.shared.backing.log.set_compaction(options);
+    }
+
+    /// Changes how many bytes a second compaction reads and writes at most; 0 is as many as it can.
+    pub fn set_compaction_rate(&self, bytes_per_second: u64) {
+        self.shared.backing.log.set_compaction_rate(bytes_per_second);
+    }
+
     /// Changes when an acknowledged write is on disk.
     pub fn set_durability(&self, durability: Durability) {
         self.shared.backing.log.set_durability(durability);
@@ -312,6 +389,12 @@ impl fmt::Debug for Keyspace {
 }
 
 impl Shared {
+    /// Begins a transaction on one key.
+    pub(crate) fn begin_one(&self, db: Db, key: &[u8], now: UnixMillis) -> Transaction<'_> {
+        let stripe = self.stripe_of(&layout::key(db, key));
+        Transaction::new(self, Guards::One(stripe, lock(&self.stripes[stripe])), now)
+    }
+
     pub(crate) fn stripe_of(&self, name: &[u8]) -> usize {
         self.hasher.hash_one(name) as usize % STRIPES
     }

@@ -45,6 +45,7 @@ mod inspect;
 mod keyspace;
 mod kind;
 mod layout;
+mod letting_go;
 mod record;
 mod scan;
 mod split;
@@ -57,7 +58,8 @@ mod watch;
 
 pub use bitcask_core::Error as StorageError;
 pub use bitcask_core::{
-    Durability, Durable, Position, RecoveryReport, TornTail, UnixMillis, storage,
+    CompactionOptions, CompactionReport, Durability, Durable, Position, Progress, Reclaimable,
+    RecoveryReport, TornTail, UnixMillis, storage,
 };
 pub use bitmap::ops::BitOp;
 pub use bytes::Bytes;

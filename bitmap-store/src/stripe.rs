@@ -132,10 +132,11 @@ impl Stripe {
             let page = match &collection.derivation {
                 Some(derivation) => Page::new(derivation.ids(&backing.log, span)?),
                 None => {
+                    let moves = backing.log.moves();
                     let entry = backing.log.entry(name)?;
                     let entry =
                         entry.ok_or_else(|| damaged(name, "a page of a bitmap is missing"))?;
-                    Page::load(&entry).map_err(|reason| damaged(name, reason))?
+                    Page::load(&entry, moves).map_err(|reason| damaged(name, reason))?
                 }
             };
             let weight = page.memory_bytes();
@@ -163,9 +164,10 @@ impl Stripe {
 
 /// What the log has of the key whose record is `name`.
 fn load(backing: &Backing, db: Db, name: &[u8]) -> Result<KeyEntry, Error> {
+    let moves = backing.log.moves();
     match backing.log.entry(name)? {
         None => Ok(KeyEntry::absent()),
-        Some(entry) => KeyEntry::load(&entry, |id| directory(&backing.log, db, id))
+        Some(entry) => KeyEntry::load(&entry, moves, |id| directory(&backing.log, db, id))
             .map_err(|reason| damaged(name, reason)),
     }
 }

@@ -76,6 +76,13 @@ impl<C: Composed> Touched<C> {
         *self = Touched::default();
     }
 
+    /// Notes that what the log has of it is one base now.
+    pub(crate) fn folded(&mut self) {
+        self.changes.drain(..self.logged);
+        self.marks.clear();
+        self.logged = 0;
+    }
+
     /// Notes a delta that the log has.
     pub(crate) fn load(&mut self, changes: impl IntoIterator<Item = C>) {
         self.marks.push(self.changes.len());

@@ -9,7 +9,8 @@ use crate::record::{self, Base, Delta};
 use crate::text::Text;
 use crate::touched::Touched;
 use ::bytes::Bytes;
-use bitcask_core::{Batch, Chain, Entry, Location, RecordIndex, UnixMillis};
+use bitcask_core::Held;
+use bitcask_core::{Batch, Bitcask, Chain, Entry, Location, RecordIndex, UnixMillis};
 use std::sync::Arc;
 
 /// What the cache holds under a name of the log.
@@ -114,19 +115,48 @@ pub(crate) struct Page {
     pub(crate) dirty: bool,
 }
 
+/// What a record of the log takes beside its key and value, about.
+const RECORD_BYTES: usize = 26;
+
 /// A value's records in the log.
 pub(crate) struct Links {
     pub(crate) chain: Chain,
     base_len: usize,
+    /// [`Bitcask::moves`] when the chain was known to be where it is.
+    moves: u64,
 }
 
 impl Links {
-    fn base(at: Location, base_len: usize) -> Self {
-        Links { chain: Chain::base(at), base_len }
+    fn base(at: Location, base_len: usize, moves: u64) -> Self {
+        Links { chain: Chain::base(at), base_len, moves }
     }
 
-    fn of(entry: &Entry) -> Self {
-        Links { chain: entry.chain.clone(), base_len: entry.base.len() }
+    /// `moves` was asked before `entry`.
+    fn of(entry: &Entry, moves: u64) -> Self {
+        Links { chain: entry.chain.clone(), base_len: entry.base.len(), moves }
+    }
+
+    /// The newest record, if it still lies where it lay.
+    pub(crate) fn newest_if_unmoved(&self, log: &Bitcask) -> Option<Location> {
+        (self.moves == log.moves()).then(|| self.chain.newest())
+    }
+
+    /// Makes sure that the chain is where it is, before a delta follows it: compaction may have moved it, and
+    /// then has made one base of it. True if so. `held` keeps it from moving again.
+    fn refresh(&mut self, log: &Bitcask, held: &Held<'_>, name: &[u8]) -> bool {
+        if self.moves == held.moves() {
+            return false;
+        }
+        self.moves = held.moves();
+        match log.location(name) {
+            Some(at) if at != self.chain.newest() => {
+                // About: a header and the key are no part of it. It decides only how long deltas pay.
+                let base_len = (at.len as usize).saturating_sub(RECORD_BYTES + name.len());
+                *self = Links::base(at, base_len, self.moves);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether a delta of `len` bytes is worth it: not if the base is hardly longer, nor once deltas weigh
@@ -145,10 +175,16 @@ pub(crate) enum Written {
 
 impl Written {
     /// Notes where the record went.
-    pub(crate) fn note(self, links: &mut Option<Links>, locate: impl Fn(RecordIndex) -> Location) {
+    /// `moves` was asked before the batch was written.
+    pub(crate) fn note(
+        self,
+        links: &mut Option<Links>,
+        moves: u64,
+        locate: impl Fn(RecordIndex) -> Location,
+    ) {
         match (self, links) {
             (Written::Base { record, len }, links) => {
-                *links = Some(Links::base(locate(record), len));
+                *links = Some(Links::base(locate(record), len, moves));
             }
             (Written::Delta { record }, Some(links)) => {
                 links.chain.push(locate(record));
@@ -183,9 +219,11 @@ impl KeyEntry {
         KeyEntry { stored, ..KeyEntry::default() }
     }
 
-    /// The entry that a record says; `pages` lists the pages of a collection.
+    /// The entry that a record says, which was read after `moves` was asked; `pages` lists the pages of a
+    /// collection.
     pub(crate) fn load(
         entry: &Entry,
+        moves: u64,
         pages: impl FnOnce(u64) -> Vec<PageRef>,
     ) -> Result<Self, &'static str> {
         let mut value = match record::base(&entry.base)? {
@@ -215,7 +253,7 @@ impl KeyEntry {
                 _ => return Err("a change does not fit the record that it follows"),
             }
         }
-        let (expires_at, links) = (entry.expires_at, Some(Links::of(entry)));
+        let (expires_at, links) = (entry.expires_at, Some(Links::of(entry, moves)));
         let stored = Stored { exists: true, expires_at, links };
         Ok(KeyEntry { value, expires_at, stored, ..KeyEntry::default() })
     }
@@ -237,19 +275,31 @@ impl KeyEntry {
 
     /// Adds the record of a touched key to `batch`, unless the log has it already. Says whether the value
     /// is in the log as a base or a delta.
-    pub(crate) fn log(&mut self, name: &[u8], batch: &mut Batch) -> Option<Written> {
+    pub(crate) fn log(
+        &mut self,
+        log: &Bitcask,
+        held: &Held<'_>,
+        name: &[u8],
+        batch: &mut Batch,
+    ) -> Option<Written> {
         let expires_at = self.expires_at;
         let moved = expires_at != self.stored.expires_at;
         if self.change == Change::None && !moved {
             return None;
         }
         if self.change != Change::Base
-            && let Some(links) = &self.stored.links
+            && let Some(links) = &mut self.stored.links
         {
+            if links.refresh(log, held, name) {
+                self.value.folded();
+            }
             let mut delta = Vec::new();
             self.value.delta(links.chain.absorbs(), &mut delta);
             if links.worth(delta.len()) {
                 let record = batch.delta(name, &delta, &links.chain, expires_at);
+                if self.value.refers() {
+                    batch.refers(record);
+                }
                 self.value.logged_delta(links.chain.absorbs());
                 return Some(Written::Delta { record });
             }
@@ -261,6 +311,9 @@ impl KeyEntry {
             value.encode(out);
             len = out.len() - start;
         });
+        if value.refers() {
+            batch.refers(record);
+        }
         value.logged_base();
         Some(Written::Base { record, len })
     }
@@ -312,6 +365,20 @@ impl Value {
         match self {
             Value::String(text) => text.touched.logged_delta(absorbed),
             Value::Bitmap(bitmap) => bitmap.touched.logged_delta(absorbed),
+            Value::Absent | Value::Paged(_) => {}
+        }
+    }
+
+    /// Whether its record says where others lie.
+    pub(crate) fn refers(&self) -> bool {
+        matches!(self, Value::Paged(paged) if paged.collection.derivation.is_some())
+    }
+
+    /// Notes that what the log has of it is one base now.
+    fn folded(&mut self) {
+        match self {
+            Value::String(text) => text.touched.folded(),
+            Value::Bitmap(bitmap) => bitmap.touched.folded(),
             Value::Absent | Value::Paged(_) => {}
         }
     }
@@ -396,7 +463,8 @@ impl Page {
         Page { ids: Arc::new(ids), ..Page::default() }
     }
 
-    pub(crate) fn load(entry: &Entry) -> Result<Self, &'static str> {
+    /// The page that a record says, which was read after `moves` was asked.
+    pub(crate) fn load(entry: &Entry, moves: u64) -> Result<Self, &'static str> {
         let Base::Page { mut ids, lower } = record::base(&entry.base)? else {
             return Err("the page's record is one of a key");
         };
@@ -409,18 +477,23 @@ impl Page {
             assignment.apply_to(&mut ids);
             touched.load(assignment.changes());
         }
-        let links = Some(Links::of(entry));
+        let links = Some(Links::of(entry, moves));
         Ok(Page { ids: Arc::new(ids), touched, links, dirty: false })
     }
 
     /// Adds the record of a dirty page to `batch` as a delta, if that is worth it.
     pub(crate) fn log_delta(
         &mut self,
+        log: &Bitcask,
+        held: &Held<'_>,
         name: &[u8],
         span: Span,
         batch: &mut Batch,
     ) -> Option<Written> {
-        let links = self.links.as_ref()?;
+        let links = self.links.as_mut()?;
+        if links.refresh(log, held, name) {
+            self.touched.folded();
+        }
         let absorbs = links.chain.absorbs();
         let assignment = Assignment::of(self.touched.pending(absorbs));
         let assignment = assignment.counted_from(*span.ids().start());

@@ -1,6 +1,7 @@
 //! The keyspace through its public interface.
 
 mod bit_op;
+mod compaction;
 mod concurrency;
 mod model;
 mod robustness;

@@ -2,10 +2,11 @@
 
 use crate::{NOW, open, options};
 use bitmap_store::storage::sim::SimDir;
-use bitmap_store::{BitOp, Db, Error, Glob, Keyspace, Transaction, UnixMillis};
+use bitmap_store::{BitOp, CompactionOptions, Db, Error, Glob, Keyspace, Transaction, UnixMillis};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 type Strings = BTreeMap<(u8, u8), (Vec<u8>, Option<u64>)>;
@@ -311,6 +312,8 @@ enum Step {
     Crash,
     Wait(u64),
     Reclaim,
+    /// What is dead to so many percent, or everything; every so many steps something is done meanwhile.
+    Compact(u8, Op),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -322,6 +325,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Crash),
         1 => (1..40_u64).prop_map(Step::Wait),
         1 => Just(Step::Reclaim),
+        3 => (0..100_u8, op()).prop_map(|(dead, op)| Step::Compact(dead, op)),
     ]
 }
 
@@ -383,6 +387,27 @@ proptest! {
                 Step::Crash => {
                     dir = dir.crash();
                     keyspace = open(&dir);
+                }
+                Step::Compact(dead, op) => {
+                    let mut options = CompactionOptions::everything();
+                    if dead % 2 == 0 {
+                        options.thresholds.dead_percent = dead;
+                        options.thresholds.small_bytes = u64::from(dead) * 50;
+                    }
+                    let mut calls = 0;
+                    let now = at(model.now);
+                    let report = keyspace.compact(&options, now, &mut |_| {
+                        calls += 1;
+                        if calls % 3 == usize::from(dead) % 3 {
+                            let mut tx = keyspace.begin_exclusive(now);
+                            apply(&mut tx, &mut model, &op).unwrap();
+                            let position = tx.commit().unwrap();
+                            keyspace.wait_durable(position).unwrap();
+                        }
+                        ControlFlow::Continue(())
+                    });
+                    let report = report.unwrap();
+                    prop_assert!(!report.kept_by_guard && report.left_alone.is_empty());
                 }
                 Step::Wait(ms) => model.now += ms,
                 Step::Reclaim => {

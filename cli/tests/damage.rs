@@ -1,7 +1,9 @@
 //! Damage, torn ends, directories that somebody else has.
 
-use crate::{Place, files};
-use bitcask_core::{Bitcask, Options};
+use crate::{NOW, Place, files, small};
+use bitcask_core::{Bitcask, CompactionOptions, Durability, Options};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Flips a bit of the value `wanted` and says in which file, and where its record begins at the latest.
 fn damage(place: &Place, wanted: &str) -> (String, u64) {
@@ -103,4 +105,39 @@ fn a_directory_in_use_is_read_and_not_written_and_the_holder_is_named() {
     }
     drop(writer);
     assert_eq!(place.run("put k v -d s").code, 0);
+}
+
+/// What is written, sealed, compacted and removed meanwhile is no damage.
+#[test]
+fn verify_and_dump_find_a_store_sound_that_is_written_and_compacted_meanwhile() {
+    let place = Place::filled(200);
+    let options = Options { segment_bytes: 20_000, durability: Durability::Always, ..small() };
+    let writer = Bitcask::open(place.path("s"), options).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut n = 0_u64;
+            while !stop.load(Ordering::Relaxed) {
+                n += 1;
+                let key = format!("key:{:04}", n * 7 % 200);
+                writer.put(key.as_bytes(), &vec![n as u8; (n % 900) as usize], NOW).unwrap();
+                if n.is_multiple_of(100) {
+                    let go_on = &mut |_: &_| ControlFlow::Continue(());
+                    writer.compact(&CompactionOptions::everything(), NOW, go_on).unwrap();
+                }
+            }
+        });
+        // Whatever happens here, the writer has to end.
+        let done = std::panic::catch_unwind(|| {
+            for _ in 0..10 {
+                let found = place.run("verify -d s --json");
+                assert_eq!(found.code, 0, "{found:?}");
+                assert!(found.text().contains("\"keys_read\":200,"), "{found:?}");
+                assert_eq!(place.run("dump -d s").code, 0);
+                assert_eq!(place.run("keys -d s").ok().lines().count(), 200);
+            }
+        });
+        stop.store(true, Ordering::Relaxed);
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
 }

@@ -64,6 +64,16 @@ async fn every_second(server: Arc<Shared>) {
         server.ops_per_second.store(calls.saturating_sub(calls_before), Ordering::Relaxed);
         calls_before = calls;
         close_idle(&server);
+        tell_of_compaction(&server);
+    }
+}
+
+/// Compaction runs by itself; that it cannot is for somebody to know.
+fn tell_of_compaction(server: &Shared) {
+    if let Some(Err(error)) = server.keyspace.last_compaction()
+        && server.compaction_warned.is_due(clock::now())
+    {
+        tracing::warn!(error, "the log could not be compacted: what is dead in it takes space");
     }
 }
 

@@ -12,7 +12,7 @@ use crate::shared::{Shared, Shutdown};
 use crate::stats::Stats;
 use crate::trouble::Trouble;
 use crate::warned::Warned;
-use bitmap_store::{Keyspace, Options, RecoveryReport};
+use bitmap_store::{CompactionOptions, Keyspace, Options, RecoveryReport};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,6 +24,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How long running commands and unread replies may delay a shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How many bytes a second compaction reads and writes at most: so that commands have the disk, too.
+const COMPACTION_RATE: u64 = 64 << 20;
 
 /// A server that speaks the Redis protocol.
 #[derive(Debug)]
@@ -57,6 +60,8 @@ impl Server {
             durability: config.sync,
             cache_bytes: config.cache_bytes,
             segment_bytes: config.segment_bytes,
+            compaction: Some(CompactionOptions::for_segments(config.segment_bytes)),
+            compaction_rate: COMPACTION_RATE,
             ..Options::default()
         };
         let keyspace = Keyspace::open(&config.dir, options).map_err(|source| {
@@ -76,6 +81,7 @@ impl Server {
             backups: Backups::new(config.bak.clone()),
             http_warned: Warned::default(),
             expiry_warned: Warned::default(),
+            compaction_warned: Warned::default(),
             trouble: Trouble::default(),
             large_replies: LargeReplies::default(),
             ops_per_second: AtomicU64::new(0),

@@ -31,6 +31,7 @@ pub(crate) struct Shared {
     /// When HTTP was last warned of.
     pub http_warned: Warned,
     pub expiry_warned: Warned,
+    pub compaction_warned: Warned,
     pub trouble: Trouble,
     pub large_replies: LargeReplies,
     /// Commands run in the last second.

@@ -25,11 +25,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 /// So many dead chains wait for their older records to be counted. Of more, these pass for alive until the
 /// store is opened anew.
 const DYING_CHAINS: usize = 1 << 14;
+/// After one in the background has come to nothing, so many looks pass before the next: it would meet the same
+/// trouble, and a full disk would be filled again.
+const IDLE_LOOKS: u64 = 60;
 /// Longer than any chain: what walks a damaged one comes to an end.
 const MAX_LINKS: usize = 256;
 
@@ -39,8 +42,9 @@ const MAX_LINKS: usize = 256;
 /// memory, has to let go of them first.
 pub trait Guard: Send + Sync {
     /// Lets go of all locations in `segments`, to which no key leads any more; false if that could not be
-    /// done, and then the segments stay for this time. May read and write the store.
-    fn let_go(&self, segments: &[u32]) -> bool;
+    /// done, and then the segments stay for this time. `now` is the compaction's. May read and write the
+    /// store.
+    fn let_go(&self, segments: &[u32], now: UnixMillis) -> bool;
 }
 
 /// How far a compaction has got.
@@ -138,6 +142,8 @@ pub(crate) struct State {
     referring: Mutex<Vec<Vec<u8>>>,
     options: Mutex<Option<CompactionOptions>>,
     last: Mutex<Option<Result<CompactionReport, String>>>,
+    /// Looks that the background still leaves out.
+    idle: AtomicU64,
     drop_expired: bool,
     guard: Option<Arc<dyn Guard>>,
     clock: Arc<dyn Clock>,
@@ -150,6 +156,19 @@ struct Gone {
     retired: Retired,
     /// Given out, and came to nothing. The directory says so, by an empty file.
     abandoned: BTreeSet<u32>,
+}
+
+/// See [`State::begin_move`].
+struct Moving<'a> {
+    state: &'a State,
+    _switching: RwLockWriteGuard<'a, ()>,
+}
+
+impl Drop for Moving<'_> {
+    /// Counts the move, before anybody can hold the places again.
+    fn drop(&mut self) {
+        self.state.moves.fetch_add(1, Ordering::Release);
+    }
 }
 
 /// See [`crate::Bitcask::hold_moves`].
@@ -189,6 +208,7 @@ impl State {
             referring: Mutex::new(referring),
             options: Mutex::new(options.compaction.clone()),
             last: Mutex::default(),
+            idle: AtomicU64::new(0),
             drop_expired: options.drop_expired,
             guard: options.guard.clone(),
             clock: options.clock.clone(),
@@ -212,8 +232,14 @@ impl State {
         lock(&self.gone).retired.clone()
     }
 
-    pub(crate) fn stop(&self) {
+    /// Lets a compaction that is running end soon, and none begin any more.
+    pub(crate) fn request_stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// As [`State::request_stop`], and waits for it.
+    pub(crate) fn stop(&self) {
+        self.request_stop();
         drop(lock(&self.running));
     }
 
@@ -234,12 +260,25 @@ impl State {
         self.moves.load(Ordering::Acquire)
     }
 
+    /// Waits for whoever holds the places of records, and keeps others from it while it lives: whatever changes
+    /// the place of a key's newest record, and not its value, does so under this.
+    fn begin_move(&self) -> Moving<'_> {
+        let switching = self.switching.write().unwrap_or_else(PoisonError::into_inner);
+        Moving { state: self, _switching: switching }
+    }
+
     /// Notes that a chain has died whose newest record lies at `newest`: that one was counted.
     pub(crate) fn chain_died(&self, newest: Location) {
         let mut dying = lock(&self.dying);
         if dying.len() < DYING_CHAINS {
             dying.push(newest);
         }
+    }
+}
+
+impl State {
+    fn many_chains_died(&self) -> bool {
+        lock(&self.dying).len() >= DYING_CHAINS / 2
     }
 }
 
@@ -301,6 +340,10 @@ impl Store {
         let state = &self.compaction;
         self.count_dead_chains();
         let Some(options) = lock(&state.options).clone() else { return };
+        if state.idle.load(Ordering::Relaxed) > 0 {
+            state.idle.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
         let now = state.clock.now();
         if !policy::is_due(&self.facts(false), &options, now) {
             return;
@@ -312,6 +355,9 @@ impl Store {
         };
         let go_on = &mut |_: &Progress| ControlFlow::Continue(());
         let done = self.compact_alone(&options, now, false, go_on);
+        if done.as_ref().map_or(true, |report| report.inputs == 0) {
+            state.idle.store(IDLE_LOOKS, Ordering::Relaxed);
+        }
         *lock(&state.last) = Some(done.map_err(|e| e.to_string()));
     }
 

@@ -50,22 +50,28 @@ pub struct Thresholds {
 impl Default for CompactionOptions {
     /// For segments of the usual 256 MiB: begins where six tenths of one are dead, takes those with four.
     fn default() -> Self {
-        CompactionOptions {
-            triggers: Triggers { dead_percent: 60, dead_bytes: 160 << 20, small_files: 16 },
-            thresholds: Thresholds {
-                dead_percent: 40,
-                dead_bytes: 96 << 20,
-                small_bytes: 10 << 20,
-            },
-            window: None,
-            min_bytes: 16 << 20,
-            max_bytes: 4 << 30,
-            seal_active: false,
-        }
+        CompactionOptions::for_segments(256 << 20)
     }
 }
 
 impl CompactionOptions {
+    /// As [`CompactionOptions::default`], for segments of another size ([`crate::Options::segment_bytes`]).
+    pub fn for_segments(segment_bytes: u32) -> Self {
+        let share = |of_16| u64::from(segment_bytes) * of_16 / 16;
+        CompactionOptions {
+            triggers: Triggers { dead_percent: 60, dead_bytes: share(10), small_files: 16 },
+            thresholds: Thresholds {
+                dead_percent: 40,
+                dead_bytes: share(6),
+                small_bytes: share(1) / 2,
+            },
+            window: None,
+            min_bytes: share(1),
+            max_bytes: share(16 * 16),
+            seal_active: false,
+        }
+    }
+
     /// Takes all there is: nothing dead is left afterwards, and no tombstone.
     pub fn everything() -> Self {
         CompactionOptions {

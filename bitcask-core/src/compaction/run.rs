@@ -10,7 +10,7 @@ use crate::log::{Segment, Still, corrupt, io_error, lock};
 use crate::{Batch, Entry, Error, Location, UnixMillis};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// So much is read and written between two looks at the rate, and at whether to stop.
@@ -54,7 +54,7 @@ pub(super) struct Run<'a> {
     /// The output says what a delta says that may not be on disk yet.
     ahead: bool,
     /// By key: its newest record, and of the chain that this ends the oldest record that is taken.
-    chains: HashMap<Vec<u8>, (Location, Option<Location>)>,
+    chains: HashMap<Vec<u8>, Known>,
     /// Keys that have expired, with their newest records, as they were found.
     expired: Vec<(Vec<u8>, Place)>,
     report: &'a mut CompactionReport,
@@ -64,6 +64,9 @@ pub(super) struct Run<'a> {
     /// Bytes read and written since the rate was looked at.
     unpaid: u64,
 }
+
+/// See [`Run::oldest_taken`].
+type Known = (Location, Option<(u32, u32)>);
 
 /// A key that is to point at a copy.
 struct Move {
@@ -195,21 +198,8 @@ impl<'a> Run<'a> {
                 }
                 Kind::Put | Kind::Delta | Kind::Expiry => {
                     let found = store.keydir().record(record.key);
-                    match found {
-                        Some(found) if found.is_linked => {
-                            if self.oldest_taken(record.key, found.location)? == Some(location) {
-                                self.copy_folded(input.id, record.key, found)?;
-                            }
-                        }
-                        Some(found) if found.location == location => {
-                            if self.has_expired(record.expires_at) {
-                                self.expire(record.key, found, record.sequence, record.timestamp)?;
-                            } else {
-                                self.report.moved += 1;
-                                self.copy(&bytes[at..at + len], &record)?;
-                            }
-                        }
-                        _ => {}
+                    if let Some(found) = found {
+                        self.meet(&bytes[at..at + len], &record, location, found)?;
                     }
                 }
             }
@@ -220,20 +210,41 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Copies a value if it is alive: `found` is the newest record of its key.
+    fn meet(&mut self, bytes: &[u8], record: &Record<'_>, at: Location, found: Place) -> Done {
+        if found.is_linked {
+            return match self.oldest_taken(record.key, found.location)?
+                == Some((at.segment, at.offset))
+            {
+                true => self.copy_folded(at.segment, record.key, found),
+                false => Ok(()),
+            };
+        }
+        if found.location != at {
+            return Ok(());
+        }
+        if self.has_expired(record.expires_at) {
+            return self.expire(record.key, found, record.sequence, record.timestamp);
+        }
+        self.report.moved += 1;
+        self.copy(bytes, record)
+    }
+
     fn has_expired(&self, expires_at: Option<UnixMillis>) -> bool {
         self.state.drop_expired && expires_at.is_some_and(|at| at <= self.now)
     }
 
-    /// Of the chain that `newest` ends, the oldest record that lies in a segment that is taken. Whoever
+    /// Of the chain that `newest` ends, the oldest record that lies in a segment that is taken: (segment,
+    /// offset). Whoever
     /// meets that one folds the chain: once, however many of its records are met.
-    fn oldest_taken(&mut self, key: &[u8], newest: Location) -> Result<Option<Location>, Halt> {
+    fn oldest_taken(&mut self, key: &[u8], newest: Location) -> Result<Option<(u32, u32)>, Halt> {
         if let Some((known, oldest)) = self.chains.get(key)
             && *known == newest
         {
             return Ok(*oldest);
         }
-        let chain = self.store.entry(key, newest)?.chain;
-        let oldest = chain.locations().find(|at| self.taken.contains(&at.segment));
+        let places = self.store.chain_places(key, newest)?;
+        let oldest = places.into_iter().rev().find(|(segment, _)| self.taken.contains(segment));
         if self.chains.len() >= KNOWN_CHAINS {
             self.chains.clear();
         }
@@ -371,13 +382,19 @@ impl<'a> Run<'a> {
             at += record.len;
             if moves.len() >= SWITCH_KEYS {
                 self.switch(&mut moves, segment, &mut changed);
+                if self.state.many_chains_died() {
+                    self.store.count_dead_chains();
+                }
             }
             if changed.len() >= SWITCH_KEYS {
                 self.rewrite(&mut changed)?;
             }
         }
         self.switch(&mut moves, segment, &mut changed);
-        self.rewrite(&mut changed)
+        self.rewrite(&mut changed)?;
+        // While the segments are still there that say what was linked.
+        self.store.count_dead_chains();
+        Ok(())
     }
 
     /// The sequence number of a record; `None` if it can be none that was copied.
@@ -403,7 +420,7 @@ impl<'a> Run<'a> {
         if moves.is_empty() {
             return;
         }
-        let switching = self.state.switching.write().unwrap_or_else(PoisonError::into_inner);
+        let _moving = self.state.begin_move();
         self.store.log.still(|| {
             let mut keydir = self.store.keydir_mut();
             for Move { key, from, to } in moves.drain(..) {
@@ -416,8 +433,6 @@ impl<'a> Run<'a> {
                 self.died(from);
             }
         });
-        self.state.moves.fetch_add(1, std::sync::atomic::Ordering::Release);
-        drop(switching);
     }
 
     fn died(&self, place: Place) {
@@ -434,7 +449,7 @@ impl<'a> Run<'a> {
         }
         let mut changed = Vec::new();
         {
-            let _switching = self.state.switching.write().unwrap_or_else(PoisonError::into_inner);
+            let _moving = self.state.begin_move();
             let expired = std::mem::take(&mut self.expired);
             self.store.log.still(|| {
                 let mut keydir = self.store.keydir_mut();
@@ -449,7 +464,6 @@ impl<'a> Run<'a> {
                     }
                 }
             });
-            self.state.moves.fetch_add(1, std::sync::atomic::Ordering::Release);
         }
         self.rewrite(&mut changed)
     }
@@ -468,10 +482,12 @@ impl<'a> Run<'a> {
             let Some(found) = store.keydir().record(key).filter(|found| found.is_linked) else {
                 return Ok(());
             };
-            let Some(oldest) = self.oldest_taken(key, found.location)? else { return Ok(()) };
+            let Some((oldest, _)) = self.oldest_taken(key, found.location)? else {
+                return Ok(());
+            };
             let entry = store.entry(key, found.location)?;
             if store.fold.is_none() && !entry.deltas.is_empty() {
-                return Err(Halt::Unfoldable(oldest.segment));
+                return Err(Halt::Unfoldable(oldest));
             }
             let mut batch = self.folded(key, entry)?;
             let unchanged = |_: &Batch| match store.keydir().get(key) {
@@ -479,7 +495,11 @@ impl<'a> Run<'a> {
                 _ => Err(Error::ChainMoved),
             };
             let apply = |batch: &Batch, placed| store.apply(batch, placed);
-            match store.log.append(&mut batch, unchanged, apply) {
+            let written = {
+                let _moving = self.state.begin_move();
+                store.log.append(&mut batch, unchanged, apply)
+            };
+            match written {
                 Ok(_) => {
                     self.report.rewritten += 1;
                     return Ok(());
@@ -498,6 +518,7 @@ impl<'a> Run<'a> {
             }
             self.folded(key, entry).map(Some)
         };
+        let _moving = self.state.begin_move();
         let written = store.log.append_still(fold, |batch, placed| store.apply(batch, placed))?;
         self.report.rewritten += u64::from(written.is_some());
         Ok(())
@@ -521,7 +542,7 @@ impl<'a> Run<'a> {
     fn let_go(&mut self) -> Done {
         let ids: Vec<u32> = self.taken.iter().copied().collect();
         self.tell(Step::LettingGo)?;
-        if self.state.guard.as_ref().is_some_and(|guard| !guard.let_go(&ids)) {
+        if self.state.guard.as_ref().is_some_and(|guard| !guard.let_go(&ids, self.now)) {
             self.report.kept_by_guard = true;
             return Ok(());
         }

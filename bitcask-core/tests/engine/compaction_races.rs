@@ -225,7 +225,7 @@ fn the_layer_above_is_asked_once_nothing_leads_to_the_segments_and_may_say_no() 
         yes: AtomicBool,
     }
     impl Guard for Asked {
-        fn let_go(&self, segments: &[u32]) -> bool {
+        fn let_go(&self, segments: &[u32], _: UnixMillis) -> bool {
             self.segments.lock().unwrap().push(segments.to_vec());
             self.yes.load(Ordering::Relaxed)
         }
@@ -284,7 +284,7 @@ fn threads_that_read_write_and_delete_while_another_compacts_see_what_they_wrote
     };
     let store = Bitcask::open(temporary.path(), with()).unwrap();
     let done = AtomicBool::new(false);
-    let wanted: Mutex<Vec<(Vec<u8>, Option<Vec<u8>>)>> = Mutex::default();
+    let wanted = Mutex::new(Vec::<(Vec<u8>, Option<Vec<u8>>)>::new());
     std::thread::scope(|scope| {
         let compactor = scope.spawn(|| {
             let mut folded = (0, 0, 0);
@@ -352,8 +352,10 @@ fn threads_that_read_write_and_delete_while_another_compacts_see_what_they_wrote
                 })
             })
             .collect();
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        let ended: Vec<_> = writers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        // Also if one has panicked.
         done.store(true, Ordering::Relaxed);
+        ended.into_iter().for_each(Result::unwrap);
         let (folded, rewritten, moved) = compactor.join().unwrap();
         println!("{folded} folded, {rewritten} rewritten, {moved} moved");
         assert!(folded > 0 && moved > 0);

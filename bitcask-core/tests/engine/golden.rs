@@ -47,6 +47,43 @@ fn today_writes_the_bytes_of_version_1() {
     assert_eq!(dir.read_file("00000001.hint"), HINT_V1);
 }
 
+const COMPACTED_V1: [(&str, &[u8]); 4] = [
+    ("00000002.seg", include_bytes!("../golden/v1-compacted/00000002.seg")),
+    ("00000002.hint", include_bytes!("../golden/v1-compacted/00000002.hint")),
+    ("00000003.seg", include_bytes!("../golden/v1-compacted/00000003.seg")),
+    ("00000003.hint", include_bytes!("../golden/v1-compacted/00000003.hint")),
+];
+
+#[test]
+fn compaction_writes_the_bytes_of_version_1_and_they_open() {
+    let dir = SimDir::new(1);
+    write_all_kinds(&dir);
+    let store = open(&dir).unwrap();
+    super::compaction::everything(&store);
+    let wanted = super::model::contents(&store);
+    store.close().unwrap();
+    if let Some(path) = std::env::var_os("BITCASK_WRITE_GOLDEN") {
+        let path = std::path::Path::new(&path).with_file_name("v1-compacted");
+        for (name, _) in COMPACTED_V1 {
+            #[allow(clippy::disallowed_methods)] // makes the golden files, on request
+            std::fs::write(path.join(name), dir.read_file(name)).unwrap();
+        }
+    }
+    let mut files = dir.files();
+    files.retain(|name| name != "lock");
+    files.sort();
+    assert_eq!(files, ["00000002.hint", "00000002.seg", "00000003.hint", "00000003.seg"]);
+    for (name, bytes) in COMPACTED_V1 {
+        assert_eq!(dir.read_file(name), bytes, "{name}");
+    }
+    for hints in [false, true] {
+        let dir = SimDir::new(2);
+        let kept = COMPACTED_V1.iter().filter(|(name, _)| hints || name.ends_with(".seg"));
+        kept.for_each(|(name, bytes)| dir.write_file(name, bytes));
+        assert_eq!(super::model::contents(&open(&dir).unwrap()), wanted);
+    }
+}
+
 #[test]
 fn a_directory_of_version_1_opens_with_and_without_its_hint() {
     for hint in [false, true] {

@@ -115,20 +115,19 @@ impl Transaction<'_> {
                 }
                 Source::Whole(_) | Source::Paged { .. } => return Ok(None),
             };
+            let log = &self.shared.backing.log;
             let stripe = self.guards.stripe(at.stripe);
             let mut taken = Vec::with_capacity(pages.len());
             for page in pages {
                 let name = layout::page(at.db, collection.id, page.span);
                 let (newest, ids) = match stripe.cache.peek(&name) {
                     Some(Cached::Page(Page { ids, links: Some(links), .. })) => {
-                        (links.chain.newest(), Some(ids.clone()))
+                        (links.newest_if_unmoved(log), Some(ids.clone()))
                     }
-                    _ => {
-                        let newest = self.shared.backing.log.location(&name);
-                        let missing = || damaged(&name, "a page of a bitmap is missing");
-                        (newest.ok_or_else(missing)?, None)
-                    }
+                    _ => (None, None),
                 };
+                let missing = || damaged(&name, "a page of a bitmap is missing");
+                let newest = newest.or_else(|| log.location(&name)).ok_or_else(missing)?;
                 taken.push(SourcePage { span: page.span, newest, ids });
             }
             sources.push(derivation::Source { db: at.db, id: collection.id, pages: taken });

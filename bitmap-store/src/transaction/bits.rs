@@ -151,6 +151,33 @@ impl Transaction<'_> {
         }
     }
 
+    /// Gives a bitmap pages of its own if it is an operation on pages in these segments of the log. To whoever
+    /// reads it, it stays what it is.
+    pub(crate) fn let_go_of(&mut self, db: Db, key: &[u8], segments: &[u32]) -> Result<(), Error> {
+        let (at, now) = (self.at(db, key)?, self.now);
+        let log = &self.shared.backing.log;
+        let entry = self.entry(&at)?;
+        let expired = entry.expired(now);
+        let derivation = match &entry.value {
+            Value::Paged(paged) => paged.collection.derivation.as_ref(),
+            _ => None,
+        };
+        let Some(derivation) = derivation else {
+            // Gone with its whole database, perhaps.
+            self.shared.derived.note(&at.name, false);
+            return Ok(());
+        };
+        if !derivation.refers_to(log, segments) {
+            return Ok(());
+        }
+        if expired {
+            self.touch(&at)?;
+            return Ok(());
+        }
+        self.quiet = true;
+        self.materialise(&at)
+    }
+
     /// Gives a bitmap that was an operation on others its own pages, to be changed.
     fn materialise(&mut self, at: &At) -> Result<(), Error> {
         let Part::Pages(collection, mut pages) = self.part(at)? else { return Ok(()) };

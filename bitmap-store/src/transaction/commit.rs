@@ -9,7 +9,7 @@ use crate::value::{
     Cached, Change, Collection, KeyEntry, Page, PageRef, Paged, Stored, Value, Written,
 };
 use crate::{Db, Error};
-use bitcask_core::{Batch, Committed, Position};
+use bitcask_core::{Batch, Committed, Held, Position};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -63,22 +63,32 @@ impl Transaction<'_> {
         for name in &self.pending.strays {
             batch.delete(name);
         }
+        // Until the batch is written, so that its deltas follow what they are told to.
+        let held = self.shared.backing.log.hold_moves();
         let mut logged = Vec::with_capacity(self.pending.touched.len());
         for (stripe, name) in &self.pending.touched {
             let flushed = self.pending.flushed.contains(&Db(name[0]));
             let stripe = self.guards.stripe(*stripe);
-            logged.push(log_key(self.shared, stripe, name, flushed, batch)?);
+            logged.push(log_key(self.shared, stripe, &held, name, flushed, batch)?);
         }
         let committed = match batch.is_empty() {
             true => None,
             false => Some(self.shared.backing.log.write(batch)?),
         };
-        self.settle(logged, batch, committed);
+        let moves = held.moves();
+        drop(held);
+        self.settle(logged, batch, committed, moves);
         Ok(committed.map(|committed| committed.position()))
     }
 
     /// The batch is written: notes where its records are, counts, and tells who watches.
-    fn settle(&mut self, logged: Vec<Logged>, batch: &Batch, committed: Option<Committed>) {
+    fn settle(
+        &mut self,
+        logged: Vec<Logged>,
+        batch: &Batch,
+        committed: Option<Committed>,
+        moves: u64,
+    ) {
         let shared = self.shared;
         let budget = &shared.backing.budget;
         let pending = std::mem::take(&mut self.pending);
@@ -110,8 +120,9 @@ impl Transaction<'_> {
                 entry.expires_at = expires_at;
                 let mut links = entry.stored.links.take().filter(|_| entry.exists());
                 if let Some(written) = one.key {
-                    written.note(&mut links, locate);
+                    written.note(&mut links, moves, locate);
                 }
+                shared.derived.note(name, entry.value.refers());
                 entry.stored = Stored { exists: entry.exists(), expires_at, links };
                 entry.touched = false;
                 entry.change = Change::None;
@@ -126,12 +137,14 @@ impl Transaction<'_> {
                         unreachable!("the name is one of a page")
                     };
                     let weigh = page.weigh_after(&written);
-                    written.note(&mut page.links, locate);
+                    written.note(&mut page.links, moves, locate);
                     page.dirty = false;
                     weigh.then(|| page.memory_bytes())
                 });
             }
-            stripe.notify(name);
+            if !self.quiet {
+                stripe.notify(name);
+            }
         }
     }
 }
@@ -140,6 +153,7 @@ impl Transaction<'_> {
 fn log_key(
     shared: &Shared,
     stripe: &mut Stripe,
+    held: &Held<'_>,
     name: &[u8],
     flushed: bool,
     batch: &mut Batch,
@@ -163,14 +177,14 @@ fn log_key(
     {
         let (collection, dirty) = (paged.collection.clone(), paged.dirty.clone());
         let logged_already = entry.is_logged();
-        log_pages(stripe, shared, db, name, &collection, dirty, batch, &mut logged)?;
+        log_pages(stripe, shared, held, db, name, &collection, dirty, batch, &mut logged)?;
         if logged_already {
             return Ok(logged);
         }
         entry = stripe.key(&shared.backing, db, name)?;
     }
     if entry.exists() {
-        logged.key = entry.log(name, batch);
+        logged.key = entry.log(&shared.backing.log, held, name, batch);
     } else if entry.stored.exists {
         batch.delete(name);
     }
@@ -236,6 +250,7 @@ pub(super) fn add_pages(
 fn log_pages(
     stripe: &mut Stripe,
     shared: &Shared,
+    held: &Held<'_>,
     db: Db,
     name: &[u8],
     collection: &Collection,
@@ -254,7 +269,7 @@ fn log_pages(
             forget(stripe, shared, db, name, span)?;
             continue;
         }
-        if let Some(written) = page.log_delta(&page_name, span, batch) {
+        if let Some(written) = page.log_delta(&shared.backing.log, held, &page_name, span, batch) {
             logged.pages.push((page_name, written));
             continue;
         }

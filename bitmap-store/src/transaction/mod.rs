@@ -37,6 +37,8 @@ pub struct Transaction<'a> {
     seen: Position,
     /// Whether the key that was looked at last is there.
     found: bool,
+    /// Nobody is told of what it changes: no value is another one.
+    quiet: bool,
 }
 
 /// What has been done and is not in the log yet.
@@ -131,7 +133,7 @@ struct At {
 impl<'a> Transaction<'a> {
     pub(crate) fn new(shared: &'a Shared, guards: Guards<'a>, now: UnixMillis) -> Self {
         let (pending, seen) = (Pending::default(), Position::default());
-        Transaction { shared, guards, now, pending, seen, found: false }
+        Transaction { shared, guards, now, pending, seen, found: false, quiet: false }
     }
 
     /// The time that it was begun at: what decides about expiries.

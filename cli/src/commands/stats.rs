@@ -55,29 +55,36 @@ fn of_directory(
         let text = format!("{} bytes at {} of {}", torn.bytes, torn.offset, torn.segment);
         report.add("unfinished_write", Value::text(text));
     }
-    if !databases_is_empty(&opened) {
+    if matches!(opened, Opened::Keyspace(_)) {
         report.table("databases", databases);
     }
     if segments {
-        let mut table = Table::new(&["file", "bytes", "live_bytes", "dead_share", "active"]);
+        let mut table = Table::new(&[
+            "segment",
+            "file",
+            "bytes",
+            "live_bytes",
+            "dead_share",
+            "written_by",
+            "active",
+        ]);
         for segment in log.segments() {
             let live = segment.live_bytes;
-            let dead = live.map(|live| 1.0 - live as f64 / segment.bytes.max(1) as f64);
+            let dead = 1.0 - live as f64 / segment.bytes.max(1) as f64;
+            let written_by = if segment.compacted { "compaction" } else { "log" };
             table.row(vec![
+                Value::id(u64::from(segment.id)),
                 Value::text(segment.file),
                 Value::bytes(segment.bytes),
-                Value::or(live.map(Value::bytes), "unknown"),
-                Value::or(dead.map(|dead| Value::share(dead.max(0.0))), "unknown"),
+                Value::bytes(live),
+                Value::share(dead.max(0.0)),
+                Value::text(written_by),
                 Value::yes(segment.active),
             ]);
         }
         report.table("segment_list", table);
     }
     report.print(out)
-}
-
-fn databases_is_empty(opened: &Opened) -> bool {
-    matches!(opened, Opened::Log(_))
 }
 
 fn of_server(server: &str, out: &mut Out) -> Result<(), Failure> {
