@@ -61,6 +61,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// What the store held at the moment asked for can't be told any more: compaction has let go of it.
+    Forgotten {
+        /// The directory.
+        path: PathBuf,
+        /// The sequence number of the earliest moment that can be.
+        earliest: u64,
+    },
     /// The directory that a store was to be made in has files; nothing was written.
     NotEmpty {
         /// The directory.
@@ -157,6 +164,11 @@ impl fmt::Display for Error {
             Error::NotABackup { path, reason } => write!(
                 f,
                 "cannot back up beside {}: {reason}; choose another directory",
+                path.display()
+            ),
+            Error::Forgotten { path, earliest } => write!(
+                f,
+                "{} reaches back to sequence number {earliest}: compaction has let go of what was before",
                 path.display()
             ),
             Error::NotEmpty { path, found } => write!(

@@ -79,7 +79,7 @@ mod stats;
 mod transaction;
 mod view;
 
-pub use backup::BackupReport;
+pub use backup::{AsOf, BackupReport};
 pub use batch::{Batch, RecordIndex};
 pub use bitcask::{Bitcask, Committed, Durable, Entry, Position};
 pub use clock::{Clock, SystemClock, UnixMillis};

@@ -23,8 +23,8 @@ pub(crate) fn refuse_unfinished(dir: &dyn Dir) -> Result<(), Error> {
 }
 
 /// The target of a copy, held against everybody else.
-struct Target<'a> {
-    dir: &'a dyn Dir,
+pub(super) struct Target<'a> {
+    pub(super) dir: &'a dyn Dir,
     names: Vec<String>,
     _lock: Box<dyn Lock>,
 }
@@ -37,6 +37,23 @@ impl<'a> Target<'a> {
             .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
         let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
         Ok(Target { dir, names, _lock: lock })
+    }
+
+    /// One that has nothing in it but what an earlier attempt left, which is removed; it is begun.
+    pub(super) fn empty(dir: &'a dyn Dir) -> Result<Self, Error> {
+        let target = Self::hold(dir)?;
+        let broke_off = target.has(UNFINISHED_NAME);
+        let harmless = |name: &String| {
+            name == LOCK_NAME || name.starts_with('.') || broke_off && is_ours(name)
+        };
+        if let Some(found) = target.names.iter().find(|name| !harmless(name)) {
+            return Err(Error::NotEmpty { path: dir.path().to_owned(), found: found.clone() });
+        }
+        target.begin()?;
+        for found in target.names.iter().filter(|found| format::is_name_of_a_segment(found)) {
+            target.remove(found)?;
+        }
+        Ok(target)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -92,7 +109,7 @@ impl<'a> Target<'a> {
     }
 
     /// Now it can be: all that is in it is on disk.
-    fn finish(&self) -> Result<(), Error> {
+    pub(super) fn finish(&self) -> Result<(), Error> {
         self.sync()?;
         self.remove(UNFINISHED_NAME)?;
         self.sync()
@@ -138,7 +155,7 @@ pub(super) fn copy(source: &dyn Dir, cut: &Cut, target: &dyn Dir) -> Result<Back
         if sealed && target.dir.link(&segment.name, source, &segment.name).is_ok() {
             report.linked += 1;
         } else {
-            copy_segment(source, segment, len, target.dir)?;
+            copy_file(source, &*segment.file, &segment.name, len, target.dir)?;
             report.copied_bytes += len;
         }
         if sealed {
@@ -199,22 +216,25 @@ fn there(target: &Target<'_>, segment: &Segment, len: u64) -> Result<bool, Error
     Ok(have == len && !unfinished && segment.is_sealed())
 }
 
-fn copy_segment(
+/// Copies the first `len` bytes of `file`, which is `name` in `source`, and syncs them.
+pub(super) fn copy_file(
     source: &dyn Dir,
-    segment: &Segment,
+    file: &dyn File,
+    name: &str,
     len: u64,
     target: &dyn Dir,
 ) -> Result<(), Error> {
-    let fail = |op, e| io_error(target, &segment.name, op, e);
-    let file = target.create(&segment.name).map_err(|e| fail("create", e))?;
+    let fail = |op, e| io_error(target, name, op, e);
+    let copy = target.create(name).map_err(|e| fail("create", e))?;
     let mut piece = Vec::new();
     let mut at = 0;
     while at < len {
         piece.resize((len - at).min(PIECE_BYTES) as usize, 0);
-        stream::read_piece(source, segment, &mut piece, at)?;
-        storage::write_all_at(&*file, &piece, at).map_err(|e| fail("write", e))?;
+        storage::read_exact_at(file, &mut piece, at)
+            .map_err(|e| io_error(source, name, "read", e))?;
+        storage::write_all_at(&*copy, &piece, at).map_err(|e| fail("write", e))?;
         at += piece.len() as u64;
-        sync_in_steps(&*file, at, len).map_err(|e| fail("sync", e))?;
+        sync_in_steps(&*copy, at, len).map_err(|e| fail("sync", e))?;
     }
     Ok(())
 }
@@ -231,23 +251,7 @@ pub(super) fn restore(
     input: &mut dyn Read,
     target: &dyn Dir,
 ) -> Result<BackupReport, Error> {
-    let target = Target::hold(target)?;
-    let broke_off = target.has(UNFINISHED_NAME);
-    for found in &target.names {
-        if found == LOCK_NAME || found == UNFINISHED_NAME || found.starts_with('.') {
-            continue;
-        }
-        if !broke_off || !is_ours(found) {
-            return Err(Error::NotEmpty {
-                path: target.dir.path().to_owned(),
-                found: found.clone(),
-            });
-        }
-    }
-    target.begin()?;
-    for found in target.names.iter().filter(|found| format::is_name_of_a_segment(found)) {
-        target.remove(found)?;
-    }
+    let target = Target::empty(target)?;
     let report = stream::restore(name, input, target.dir)?;
     target.finish()?;
     Ok(report)

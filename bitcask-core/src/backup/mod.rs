@@ -5,6 +5,7 @@
 //! opens like any other store.
 
 mod directory;
+mod history;
 mod stream;
 
 use crate::log::Cut;
@@ -15,6 +16,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 pub(crate) use directory::refuse_unfinished;
+pub use history::AsOf;
 
 /// What a backup or a restore did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +114,56 @@ impl Bitcask {
         target: &dyn Dir,
     ) -> Result<BackupReport, Error> {
         directory::restore(name.as_ref(), input, target)
+    }
+
+    /// Makes a store in `target`, which must be missing or empty, of what the store or backup at `source` held at
+    /// a moment in the past. Reads the whole log, and writes nothing to `source`; should somebody be writing
+    /// there, it may fail, and can be tried again.
+    ///
+    /// # Errors
+    /// [`Error::Forgotten`] if compaction has let go of what there was then; [`Error::Missing`], [`Error::Corrupt`],
+    /// [`Error::NotEmpty`], [`Error::Locked`], [`Error::Full`], [`Error::Io`].
+    ///
+    /// # Examples
+    /// ```
+    /// use bitcask_core::{AsOf, Bitcask, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let (path, then) = (temporary.path().join("store"), temporary.path().join("then"));
+    /// let store = Bitcask::open(&path, Options::default())?;
+    /// store.put(b"key", b"right", UnixMillis(1000))?;
+    /// store.put(b"key", b"wrong", UnixMillis(2000))?;
+    /// store.close()?;
+    /// Bitcask::restore_as_of(&path, AsOf::Time(UnixMillis(1500)), &then)?;
+    /// let store = Bitcask::open(&then, Options::default())?;
+    /// assert_eq!(store.get(b"key", UnixMillis(3000))?.as_deref(), Some(&b"right"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore_as_of(
+        source: impl AsRef<Path>,
+        as_of: AsOf,
+        target: impl AsRef<Path>,
+    ) -> Result<BackupReport, Error> {
+        let fail = |path: &Path, source| Error::Io {
+            op: "open the directory",
+            path: path.to_owned(),
+            source,
+        };
+        let (source, target) = (source.as_ref(), target.as_ref());
+        let source = DiskDir::open_existing(source).map_err(|e| fail(source, e))?;
+        let target = DiskDir::open(target).map_err(|e| fail(target, e))?;
+        Self::restore_as_of_in(&source, as_of, &target)
+    }
+
+    /// [`Bitcask::restore_as_of`] of open directories.
+    ///
+    /// # Errors
+    /// As [`Bitcask::restore_as_of`].
+    pub fn restore_as_of_in(
+        source: &dyn Dir,
+        as_of: AsOf,
+        target: &dyn Dir,
+    ) -> Result<BackupReport, Error> {
+        history::restore(source, as_of, target)
     }
 
     /// Reads the whole of what [`Bitcask::backup_to`] wrote and checks it, and every record in it, without writing

@@ -3,7 +3,7 @@
 use super::model::{self, Contents, History, NOW};
 use super::{Random, open, options};
 use bitcask_core::storage::sim::{Faults, SimDir};
-use bitcask_core::{BackupReport, Bitcask, Error};
+use bitcask_core::{AsOf, BackupReport, Bitcask, Error};
 
 fn seeds() -> std::ops::Range<u64> {
     let count = std::env::var("BITCASK_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
@@ -203,4 +203,51 @@ fn on_a_real_disk_sealed_segments_are_linked_and_a_file_is_replaced_when_it_is_c
     let copy = Bitcask::open(path.join("backup"), options()).unwrap();
     assert_eq!(copy.get(b"more", NOW).unwrap().as_deref(), Some(&b"v"[..]));
     drop(copy);
+}
+
+#[test]
+fn a_store_is_restored_to_any_moment_since_compaction_last_let_go_of_something() {
+    let (mut restored, mut forgotten) = (0, 0);
+    for seed in seeds() {
+        let (mut random, mut history) = (Random(seed), History::new(Contents::new()));
+        let dir = SimDir::new(seed);
+        let store = open(&dir).unwrap();
+        // The moments: after each batch, the last sequence number that had been given out.
+        let mut moments = vec![0];
+        for _ in 0..random.below(80) {
+            model::step(&store, &mut random, &mut history).unwrap();
+            if random.below(25) == 0 {
+                let before = history.states.len();
+                model::compact(&store, &mut random, &mut history).unwrap();
+                // What it writes meanwhile has no moment of its own here.
+                moments.resize(moments.len() + history.states.len() - before, u64::MAX);
+            }
+            moments.resize(history.states.len(), store.reserve_sequence() - 1);
+        }
+        store.close().unwrap();
+        for _ in 0..4 {
+            let state = random.below(moments.len() as u64) as usize;
+            let sequence = moments[state];
+            if sequence == u64::MAX {
+                continue;
+            }
+            let target = SimDir::new(seed);
+            match Bitcask::restore_as_of_in(&dir, AsOf::Sequence(sequence), &target) {
+                Ok(_) => {
+                    restored += 1;
+                    let copy = open(&target.crash()).unwrap();
+                    let found = model::contents(&copy);
+                    assert_eq!(found, history.states[state], "seed {seed}, sequence {sequence}");
+                }
+                Err(Error::Forgotten { earliest, .. }) => {
+                    forgotten += 1;
+                    assert!(sequence < earliest, "seed {seed}");
+                    let target = SimDir::new(seed);
+                    Bitcask::restore_as_of_in(&dir, AsOf::Sequence(earliest), &target).unwrap();
+                }
+                Err(e) => panic!("seed {seed}: {e}"),
+            }
+        }
+    }
+    assert!(restored > forgotten / 4 && forgotten > 0 || seeds().end < 300);
 }
