@@ -52,6 +52,7 @@
 //! ```
 
 pub mod classic;
+pub mod inspect;
 pub mod keydir;
 pub mod storage;
 

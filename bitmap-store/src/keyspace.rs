@@ -157,7 +157,7 @@ impl Keyspace {
         }
     }
 
-    fn over(
+    pub(crate) fn over(
         log: Bitcask,
         options: &Options,
         guard: &LettingGo,

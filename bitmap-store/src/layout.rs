@@ -84,6 +84,11 @@ pub(crate) fn pages(db: Db, id: u64) -> Name {
     Name::new(&[&[db.0, PAGE, digits.len() as u8], digits])
 }
 
+/// What every page of every collection begins with.
+pub(crate) fn pages_of_all(db: Db) -> Name {
+    Name::new(&[&[db.0, PAGE]])
+}
+
 /// One page.
 pub(crate) fn page(db: Db, id: u64, span: Span) -> Name {
     let [a, b] = span.lower.to_be_bytes();

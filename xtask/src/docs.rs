@@ -1,43 +1,65 @@
-//! `cargo xtask docs`: the page of commands comes from the binary, so that it cannot be out of date.
+//! `cargo xtask docs`: pages that come from the programs, so that they cannot be out of date: the commands of the
+//! server, and the command line of the tool.
 
 use crate::workspace;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn page() -> PathBuf {
-    workspace::root().join("docs/commands.md")
+/// A page that a program prints.
+pub struct Page {
+    /// Its place in the repository.
+    pub file: &'static str,
+    /// What makes the program print it.
+    argument: &'static str,
 }
 
-/// Writes docs/commands.md.
+/// What the server prints.
+pub const COMMANDS: Page = Page { file: "docs/commands.md", argument: "--print-commands" };
+/// What the tool prints.
+pub const TOOL: Page = Page { file: "docs/cli.md", argument: "markdown" };
+
+/// Writes all pages.
 ///
 /// # Errors
-/// The server does not build or print, or the file cannot be written.
+/// A program does not build or print, or a file cannot be written.
 pub fn write() -> Result<(), String> {
-    let text = printed(&workspace::build_server(false)?)?;
-    fs::write(page(), text).map_err(|e| format!("{}: {e}", page().display()))
+    COMMANDS.write(&workspace::build_server(false)?)?;
+    TOOL.write(&workspace::build_tool()?)
 }
 
-/// Checks that docs/commands.md is what the server at `binary` prints.
-///
-/// # Errors
-/// It is not.
-pub fn check(binary: &Path) -> Result<(), String> {
-    let written = fs::read_to_string(page()).map_err(|e| format!("docs/commands.md: {e}"))?;
-    if printed(binary)? == written {
-        Ok(())
-    } else {
-        Err("docs/commands.md is not what the server prints; run `cargo xtask docs`".into())
+impl Page {
+    fn path(&self) -> PathBuf {
+        workspace::root().join(self.file)
     }
-}
 
-fn printed(binary: &Path) -> Result<String, String> {
-    let output = Command::new(binary)
-        .arg("--print-commands")
-        .output()
-        .map_err(|e| format!("{}: {e}", binary.display()))?;
-    if !output.status.success() {
-        return Err(format!("{} --print-commands: {}", binary.display(), output.status));
+    fn write(&self, binary: &Path) -> Result<(), String> {
+        let text = self.printed(binary)?;
+        fs::write(self.path(), text).map_err(|e| format!("{}: {e}", self.file))
     }
-    String::from_utf8(output.stdout).map_err(|e| e.to_string())
+
+    /// Checks that the page is what the program at `binary` prints.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check(&self, binary: &Path) -> Result<(), String> {
+        let written = fs::read_to_string(self.path()).map_err(|e| format!("{}: {e}", self.file))?;
+        if self.printed(binary)? == written {
+            Ok(())
+        } else {
+            let program = binary.display();
+            Err(format!("{} is not what {program} prints; run `cargo xtask docs`", self.file))
+        }
+    }
+
+    fn printed(&self, binary: &Path) -> Result<String, String> {
+        let output = Command::new(binary)
+            .arg(self.argument)
+            .output()
+            .map_err(|e| format!("{}: {e}", binary.display()))?;
+        if !output.status.success() {
+            return Err(format!("{} {}: {}", binary.display(), self.argument, output.status));
+        }
+        String::from_utf8(output.stdout).map_err(|e| e.to_string())
+    }
 }

@@ -63,13 +63,18 @@ pub fn run(quick: bool) -> Result<(), String> {
     };
     match &server {
         Err(_) => {
-            for name in ["cargo test", "docs/commands.md", "Python clients", "compat"] {
+            for name in
+                ["cargo test", docs::COMMANDS.file, docs::TOOL.file, "Python clients", "compat"]
+            {
                 run.step(name, || Outcome::Failed("there is no server to test".into()));
             }
         }
         Ok(binary) => {
             run.step("cargo test", || cargo_test(binary));
-            run.step("docs/commands.md", || docs::check(binary).into());
+            run.step(docs::COMMANDS.file, || docs::COMMANDS.check(binary).into());
+            run.step(docs::TOOL.file, || {
+                workspace::build_tool().and_then(|tool| docs::TOOL.check(&tool)).into()
+            });
             for environment in python::ENVIRONMENTS {
                 run.step(environment.name, || slow(&|| python::run(environment, binary)));
             }

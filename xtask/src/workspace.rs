@@ -34,15 +34,27 @@ pub fn cargo(args: &[&str]) -> Command {
 /// # Errors
 /// It does not build.
 pub fn build_server(release: bool) -> Result<PathBuf, String> {
-    let mut args = vec!["build", "--quiet", "--package", "bitmapistd", "--bin", "bitmapistd"];
+    build("bitmapistd", "bitmapistd", release)
+}
+
+/// Builds the command-line tool, and says where it is.
+///
+/// # Errors
+/// It does not build.
+pub fn build_tool() -> Result<PathBuf, String> {
+    build("bitmapist-cli", "bitmapist", false)
+}
+
+fn build(package: &str, program: &str, release: bool) -> Result<PathBuf, String> {
+    let mut args = vec!["build", "--quiet", "--package", package, "--bin", program];
     if release {
         args.push("--release");
     }
     let status = cargo(&args).status().map_err(|e| format!("cargo does not start: {e}"))?;
     if !status.success() {
-        return Err("bitmapistd does not build".into());
+        return Err(format!("{program} does not build"));
     }
-    Ok(target().join(if release { "release" } else { "debug" }).join("bitmapistd"))
+    Ok(target().join(if release { "release" } else { "debug" }).join(program))
 }
 
 /// The program `name` if it is in the path.

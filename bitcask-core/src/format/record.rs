@@ -130,7 +130,7 @@ pub(crate) struct ChainLink {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Compressed {
     codec: u8,
-    raw_len: u32,
+    pub(crate) raw_len: u32,
 }
 
 /// A record that passed its CRC.

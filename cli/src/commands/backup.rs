@@ -1,0 +1,115 @@
+//! `backup`, `restore`, and the part of `verify` that is about backups in one file.
+
+use crate::arguments::{Backup, Database, Restore};
+use crate::exit::{Failure, Outcome};
+use crate::files;
+use crate::output::Out;
+use crate::progress::Bar;
+use crate::report::{Report, Value};
+use crate::target::{self, Access};
+use bitcask_core::{BackupReport, Bitcask, Mode};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Also beside a server: what it writes meanwhile is not in the backup.
+pub fn backup(args: &Backup, out: &mut Out) -> Result<Outcome, Failure> {
+    let opened = target::open(&args.dir.dir, Database { db: None, raw: true }, Access::Read)?;
+    let log = opened.log();
+    let bytes = log.stats().disk_bytes;
+    let done = if !args.file {
+        let _bar = Bar::bytes(out, "copying", 0);
+        log.backup(&args.to).map_err(|e| target::failure(e, &args.to))?
+    } else if args.to.as_os_str() == "-" {
+        let bar = Bar::bytes(out, "writing", bytes);
+        let mut counted = Counted { inner: out.writer(), bar: &bar };
+        let written = log.backup_to(&mut counted).map_err(|e| match e {
+            bitcask_core::Error::Io { source, .. }
+                if source.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                Failure::Pipe
+            }
+            e => e.into(),
+        });
+        // The standard output is the backup: no report.
+        return written.map(|_| Outcome::Done);
+    } else {
+        let bar = Bar::bytes(out, "writing", bytes);
+        files::replace(&args.to, |file| {
+            Ok(log.backup_to(&mut Counted { inner: io::BufWriter::new(file), bar: &bar })?)
+        })?
+    };
+    print(&done, out)
+}
+
+pub fn restore(args: &Restore, out: &mut Out) -> Result<Outcome, Failure> {
+    let done = if args.from.is_dir() {
+        let from = Bitcask::open(&args.from, target::options(Mode::ReadOnly))
+            .map_err(|e| target::failure(e, &args.from))?;
+        let _bar = Bar::bytes(out, "copying", 0);
+        from.backup(&args.dir).map_err(|e| target::failure(e, &args.dir))?
+    } else {
+        let (input, bytes) = files::open(&args.from)?;
+        let bar = Bar::bytes(out, "restoring", bytes);
+        let mut input = Counted { inner: io::BufReader::with_capacity(1 << 20, input), bar: &bar };
+        Bitcask::restore(&args.from, &mut input, &args.dir)
+            .map_err(|e| target::failure(e, &args.dir))?
+    };
+    print(&done, out)
+}
+
+/// Reads a backup in one file, and checks everything in it.
+pub fn verify(path: &Path, out: &mut Out) -> Result<Outcome, Failure> {
+    let (input, bytes) = files::open(path)?;
+    let found = {
+        let bar = Bar::bytes(out, "checking", bytes);
+        let mut input = Counted { inner: io::BufReader::with_capacity(1 << 20, input), bar: &bar };
+        Bitcask::verify_backup(path, &mut input)?
+    };
+    let mut report = Report::default();
+    report
+        .add("sound", Value::yes(true))
+        .add("segments", Value::count(found.segments as u64))
+        .add("bytes", Value::bytes(found.copied_bytes))
+        .add("sequence", Value::id(found.sequence));
+    report.print(out)?;
+    Ok(Outcome::Done)
+}
+
+fn print(done: &BackupReport, out: &mut Out) -> Result<Outcome, Failure> {
+    let mut report = Report::default();
+    report
+        .add("segments", Value::count(done.segments as u64))
+        .add("linked", Value::count(done.linked as u64))
+        .add("kept", Value::count(done.kept as u64))
+        .add("removed", Value::count(done.removed as u64))
+        .add("copied_bytes", Value::bytes(done.copied_bytes))
+        .add("sequence", Value::id(done.sequence));
+    report.print(out)?;
+    Ok(Outcome::Done)
+}
+
+/// A stream that a bar counts.
+struct Counted<'a, T> {
+    inner: T,
+    bar: &'a Bar,
+}
+
+impl<T: Read> Read for Counted<'_, T> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buf)?;
+        self.bar.advance(count as u64);
+        Ok(count)
+    }
+}
+
+impl<T: Write> Write for Counted<'_, T> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(buf)?;
+        self.bar.advance(count as u64);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}

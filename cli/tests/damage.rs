@@ -1,0 +1,143 @@
+//! Damage, torn ends, directories that somebody else has.
+
+use crate::{NOW, Place, files, small};
+use bitcask_core::{Bitcask, CompactionOptions, Durability, Options};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Flips a bit of the value `wanted` and says in which file, and where its record begins at the latest.
+fn damage(place: &Place, wanted: &str) -> (String, u64) {
+    for path in place.segments("s") {
+        let mut bytes = std::fs::read(&path).unwrap();
+        if let Some(at) = bytes.windows(wanted.len()).position(|part| part == wanted.as_bytes()) {
+            bytes[at] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            return (path.file_name().unwrap().to_string_lossy().into_owned(), at as u64);
+        }
+    }
+    panic!("{wanted} is in no segment");
+}
+
+#[test]
+fn verify_finds_nothing_wrong_with_a_sound_store() {
+    let place = Place::filled(50);
+    let done = place.run("verify -d s --json").ok();
+    assert!(done.starts_with("{\"sound\":true,") && done.contains("\"keys_read\":50,"), "{done}");
+    assert!(done.contains("\"damage\":[]"), "{done}");
+}
+
+#[test]
+fn damage_is_3_and_named_by_file_and_offset_and_salvage_keeps_the_rest() {
+    let place = Place::filled(50);
+    let (file, before) = damage(&place, "value of 0020");
+    let found = place.run("verify -d s --json");
+    assert_eq!(found.code, 3, "{found:?}");
+    let text = found.text();
+    assert!(text.starts_with("{\"sound\":false,") && text.contains(&file), "{text}");
+    let offset = text.split("\"offset\":").nth(1).unwrap();
+    let offset: u64 = offset.split(',').next().unwrap().parse().unwrap();
+    assert!(offset < before && offset + 100 > before, "{text}");
+    let people = place.run("verify -d s");
+    assert_eq!(people.code, 3);
+    assert!(people.text().contains(&file) && people.err.contains("salvage"), "{people:?}");
+
+    let get = place.run("get key:0020 -d s --json");
+    assert_eq!(get.code, 3, "{get:?}");
+    assert!(get.err.contains("\"error\":\"damaged\"") && get.err.contains(&file), "{}", get.err);
+    assert_eq!(place.run("get key:0021 -d s").code, 0);
+    assert_eq!(place.run("dump -d s").code, 3);
+    assert_eq!(place.run("scan -d s").code, 3);
+
+    let done = place.run("salvage -d s --json").ok();
+    assert!(done.contains("\"places_lost\":1,"), "{done}");
+    assert_eq!(place.run("verify -d s").code, 0);
+    assert_eq!(place.run("get key:0020 -d s").code, 1);
+    assert_eq!(place.run("keys -d s").ok().lines().count(), 49);
+    assert_eq!(files(&place.path("s"), "damaged").len(), 1);
+    assert_eq!(place.run("gc -d s --set-aside").code, 0);
+    assert_eq!(files(&place.path("s"), "damaged").len(), 0);
+}
+
+#[test]
+fn a_torn_end_is_no_damage_and_repair_cuts_it() {
+    let place = Place::filled(50);
+    let last = place.segments("s").pop().unwrap();
+    let mut bytes = std::fs::read(&last).unwrap();
+    bytes.extend_from_slice(b"half a rec");
+    std::fs::write(&last, bytes).unwrap();
+    let found = place.run("verify -d s --json").ok();
+    assert!(found.contains("\"unfinished_write\":{"), "{found}");
+    let done = place.run("repair -d s --json").ok();
+    assert!(done.contains("\"bytes_cut\":10,"), "{done}");
+    assert!(!place.run("verify -d s --json").ok().contains("unfinished_write"));
+    assert_eq!(place.run("keys -d s").ok().lines().count(), 50);
+}
+
+#[test]
+fn a_hint_that_is_damaged_is_made_anew_by_repair() {
+    let place = Place::filled(50);
+    let hint = files(&place.path("s"), "hint").remove(0);
+    std::fs::write(&hint, b"nonsense").unwrap();
+    let found = place.run("verify -d s").ok();
+    assert!(found.contains("hints to rebuild:"), "{found}");
+    assert!(place.run("repair -d s --json").ok().contains("\"hints_rebuilt\":1,"));
+    assert!(!place.run("verify -d s").ok().contains("hints to rebuild:"));
+}
+
+#[test]
+fn a_directory_in_use_is_read_and_not_written_and_the_holder_is_named() {
+    let place = Place::filled(5);
+    let writer = Bitcask::open(place.path("s"), Options::default()).unwrap();
+    assert_eq!(place.run("get key:0001 -d s").code, 0);
+    assert_eq!(place.run("verify -d s").code, 0);
+    for line in [
+        "put k v -d s",
+        "del key:0001 -d s",
+        "compact -d s",
+        "gc -d s",
+        "repair -d s",
+        "salvage -d s",
+    ] {
+        let done = place.run(line);
+        assert_eq!(done.code, 4, "{line}: {done:?}");
+        let holder = format!("is in use by process {} (", std::process::id());
+        assert!(done.err.contains(&holder), "{line}: {}", done.err);
+    }
+    drop(writer);
+    assert_eq!(place.run("put k v -d s").code, 0);
+}
+
+/// What is written, sealed, compacted and removed meanwhile is no damage.
+#[test]
+fn verify_and_dump_find_a_store_sound_that_is_written_and_compacted_meanwhile() {
+    let place = Place::filled(200);
+    let options = Options { segment_bytes: 20_000, durability: Durability::Always, ..small() };
+    let writer = Bitcask::open(place.path("s"), options).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut n = 0_u64;
+            while !stop.load(Ordering::Relaxed) {
+                n += 1;
+                let key = format!("key:{:04}", n * 7 % 200);
+                writer.put(key.as_bytes(), &vec![n as u8; (n % 900) as usize], NOW).unwrap();
+                if n.is_multiple_of(100) {
+                    let go_on = &mut |_: &_| ControlFlow::Continue(());
+                    writer.compact(&CompactionOptions::everything(), NOW, go_on).unwrap();
+                }
+            }
+        });
+        // Whatever happens here, the writer has to end.
+        let done = std::panic::catch_unwind(|| {
+            for _ in 0..10 {
+                let found = place.run("verify -d s --json");
+                assert_eq!(found.code, 0, "{found:?}");
+                assert!(found.text().contains("\"keys_read\":200,"), "{found:?}");
+                assert_eq!(place.run("dump -d s").code, 0);
+                assert_eq!(place.run("keys -d s").ok().lines().count(), 200);
+            }
+        });
+        stop.store(true, Ordering::Relaxed);
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
