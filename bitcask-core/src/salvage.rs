@@ -8,6 +8,7 @@ use crate::format::retired::Retired;
 use crate::format::segment::{self as format, Head, Salt};
 use crate::format::walk::{Found, Walk, fill_with_void};
 use crate::log::{io_error, sync_error};
+use crate::recovery;
 use crate::storage::disk::DiskDir;
 use crate::storage::{self, Dir};
 use crate::{Bitcask, Error, Options, UnixMillis};
@@ -169,7 +170,8 @@ fn mend_segment(
     if newest
         && let Some(&(at, len, _)) = damage.last()
         && at + len == bytes.len()
-        && head.is_ok_and(|head| !crate::recovery::scan::was_synced(bytes, head.salt, at))
+        && recovery::hinted_len(dir, id) <= at
+        && head.is_ok_and(|head| !recovery::scan::was_synced(bytes, head.salt, at))
     {
         damage.pop();
         unended.clear();

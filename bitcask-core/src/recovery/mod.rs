@@ -534,6 +534,11 @@ pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Resu
     })
 }
 
+/// How much of `segment` a good hint says has been written; 0 without one.
+pub(crate) fn hinted_len(dir: &dyn Dir, segment: u32) -> usize {
+    load_hint(dir, segment).map_or(0, |(_, covered)| covered)
+}
+
 /// True if the hint file of `segment` covers all of its `len` bytes.
 pub(crate) fn has_hint(dir: &dyn Dir, segment: u32, len: u64) -> bool {
     load_hint(dir, segment).is_some_and(|(_, covered)| covered as u64 == len)

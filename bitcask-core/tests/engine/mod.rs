@@ -13,6 +13,7 @@ mod iteration;
 mod model;
 mod opening;
 mod recovery;
+mod salvage;
 mod snapshots;
 mod transactions;
 
