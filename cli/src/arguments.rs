@@ -2,7 +2,8 @@
 
 use crate::exit;
 use crate::spelling::Spelling;
-use crate::units::{parse_bytes, parse_duration};
+use crate::units::{parse_bytes, parse_duration, parse_moment};
+use bitcask_core::UnixMillis;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -89,7 +90,7 @@ pub enum Command {
     Salvage(Dir),
     /// Copy a store: to a directory by links and what is new, or to one file
     Backup(Backup),
-    /// Make a store of a backup in one file or in a directory
+    /// Make a store of a backup in one file or in a directory, or of what a directory held in the past
     Restore(Restore),
     /// Take over a directory of Basho's Bitcask, pybitcask, bitgask or prologic/bitcask
     Import(Import),
@@ -292,6 +293,12 @@ pub struct Backup {
 pub struct Restore {
     /// The backup: a directory, or a file; - is the standard input
     pub from: PathBuf,
+    /// What the store or backup in the directory FROM held after the change with this sequence number
+    #[arg(long, value_name = "NUMBER", conflicts_with = "at")]
+    pub sequence: Option<u64>,
+    /// What it held at this time: 2026-11-20 13:05:09 (UTC), or milliseconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub at: Option<UnixMillis>,
     /// Where to make the store: missing, or empty
     #[arg(short, long, value_name = "PATH")]
     pub dir: PathBuf,

@@ -81,6 +81,45 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     ms.map(Duration::from_millis).ok_or_else(|| "too long".into())
 }
 
+/// What [`moment`] prints, with or without its end, or milliseconds since 1970.
+pub fn parse_moment(text: &str) -> Result<UnixMillis, String> {
+    if let Ok(ms) = text.parse() {
+        return Ok(UnixMillis(ms));
+    }
+    let wrong = || "not a time such as 2026-11-20, 2026-11-20 13:05:09 or 1795179909000".to_owned();
+    let text = text.trim_end_matches("UTC").trim_end_matches('Z').trim();
+    let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, "00:00:00"));
+    let numbers = |text: &str, separator| {
+        text.split(separator).map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()
+    };
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let fraction = format!("{fraction:0<3}");
+    let (Some(date), Some(time), Ok(ms)) =
+        (numbers(date, '-'), numbers(time, ':'), fraction.parse::<u64>())
+    else {
+        return Err(wrong());
+    };
+    let ([year, month, day], [hour, minute, second]) = (&date[..], &time[..]) else {
+        return Err(wrong());
+    };
+    if !(1970..10_000).contains(year) || !(1..=12).contains(month) || !(1..=31).contains(day) {
+        return Err(wrong());
+    }
+    // As in `moment`: years begin in March.
+    let year = if *month <= 2 { year - 1 } else { *year };
+    let month = (month + 9) % 12;
+    let (era, year) = (year / 400, year % 400);
+    let day = (153 * month + 2) / 5 + day - 1 + 365 * year + year / 4 - year / 100;
+    if *hour > 23 || *minute > 59 || *second > 59 || ms > 999 {
+        return Err(wrong());
+    }
+    let at = (era * 146_097 + day - 719_468) * 86_400_000;
+    let at = UnixMillis(at + hour * 3_600_000 + minute * 60_000 + second * 1000 + ms);
+    // A day or an hour that there is not would be another one.
+    let is_real = moment(at).starts_with(text.replace('T', " ").as_str());
+    if is_real && fraction.len() == 3 { Ok(at) } else { Err(wrong()) }
+}
+
 fn split(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     (&text[..end], text[end..].trim_start())
@@ -100,6 +139,31 @@ mod tests {
         assert_eq!(moment(UnixMillis(0)), "1970-01-01 00:00:00.000 UTC");
         assert_eq!(moment(UnixMillis(1_709_251_199_999)), "2024-02-29 23:59:59.999 UTC");
         assert_eq!(moment(UnixMillis(4_107_542_400_000)), "2100-03-01 00:00:00.000 UTC");
+    }
+
+    #[test]
+    fn a_moment_that_is_printed_can_be_typed() {
+        for ms in [0, 1, 951_782_400_000, 1_709_251_199_999, 4_107_542_400_000, 1_795_179_909_120] {
+            assert_eq!(parse_moment(&moment(UnixMillis(ms))), Ok(UnixMillis(ms)));
+        }
+        assert_eq!(parse_moment("1970-01-02"), Ok(UnixMillis(86_400_000)));
+        assert_eq!(parse_moment("1970-01-01T00:00:01.5Z"), Ok(UnixMillis(1500)));
+        assert_eq!(parse_moment("1234"), Ok(UnixMillis(1234)));
+        let wrong = [
+            "",
+            "x",
+            "1970-02-30",
+            "1970-13-01",
+            "1970-01-01 25:00:00",
+            "1969-12-31",
+            "1970-01-01 1:2",
+        ];
+        for wrong in wrong {
+            assert!(parse_moment(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_moment("1970-01-01 00:00:00.0001").is_err());
+        assert!(parse_moment("1970-01-01 99999999999999999999:00:00").is_err());
+        assert!(parse_moment("1970-01-01 9999999999999999999:00:00").is_err());
     }
 
     #[test]

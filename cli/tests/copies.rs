@@ -61,6 +61,31 @@ fn a_backup_in_a_file_is_verified_and_restored_and_a_part_of_one_is_neither() {
 }
 
 #[test]
+fn a_moment_in_the_past_is_restored_until_compaction_has_forgotten_it() {
+    let place = Place::new();
+    place.run("put k one -d s --create").ok();
+    let metadata = place.run("get k -m -d s --json").ok();
+    let field = |name: &str| {
+        let rest = metadata.split(&format!("\"{name}\":")).nth(1).unwrap();
+        rest.split(',').next().unwrap().to_owned()
+    };
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    place.run("put k two -d s").ok();
+    place.run(&format!("restore s -d then --sequence {}", field("sequence"))).ok();
+    assert_eq!(place.run("get k -d then").ok(), "one\n");
+    place.run(&format!("restore s -d at --at {}", field("written_at"))).ok();
+    assert_eq!(place.run("get k -d at").ok(), "one\n");
+    assert_eq!(place.run("restore s -d at --at 2500-01-01").code, 4, "there is a store");
+    place.run("restore s -d now --at 2500-01-01").ok();
+    assert_eq!(place.run("get k -d now").ok(), "two\n");
+    place.run("backup s.bak --file -d s").ok();
+    assert_eq!(place.run("restore s.bak -d x --at 2500-01-01").code, 2);
+    assert_eq!(place.run("restore s -d x --at yesterday").code, 2);
+    place.run("compact -d s").ok();
+    assert_eq!(place.run(&format!("restore s -d y --at {}", field("written_at"))).code, 4);
+}
+
+#[test]
 fn what_is_exported_is_imported() {
     let place = Place::filled(50);
     assert!(place.run("export e -d s --json").ok().contains("\"entries\":50,"));

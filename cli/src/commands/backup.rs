@@ -7,7 +7,7 @@ use crate::output::Out;
 use crate::progress::Bar;
 use crate::report::{Report, Value};
 use crate::target::{self, Access};
-use bitcask_core::{BackupReport, Bitcask, Mode};
+use bitcask_core::{AsOf, BackupReport, Bitcask, Error, Mode};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -23,11 +23,7 @@ pub fn backup(args: &Backup, out: &mut Out) -> Result<Outcome, Failure> {
         let bar = Bar::bytes(out, "writing", bytes);
         let mut counted = Counted { inner: out.writer(), bar: &bar };
         let written = log.backup_to(&mut counted).map_err(|e| match e {
-            bitcask_core::Error::Io { source, .. }
-                if source.kind() == io::ErrorKind::BrokenPipe =>
-            {
-                Failure::Pipe
-            }
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Failure::Pipe,
             e => e.into(),
         });
         // The standard output is the backup: no report.
@@ -42,7 +38,22 @@ pub fn backup(args: &Backup, out: &mut Out) -> Result<Outcome, Failure> {
 }
 
 pub fn restore(args: &Restore, out: &mut Out) -> Result<Outcome, Failure> {
-    let done = if args.from.is_dir() {
+    let as_of = args.sequence.map(AsOf::Sequence).or(args.at.map(AsOf::Time));
+    // An earlier restore that broke off does not open, and is begun anew.
+    if Bitcask::open(&args.dir, target::options(Mode::ReadOnly)).is_ok() {
+        let dir = args.dir.display();
+        return Err(Failure::other(format!("{dir} is a store already: choose an empty directory")));
+    }
+    let done = if let Some(as_of) = as_of {
+        if !args.from.is_dir() {
+            let message =
+                "--sequence and --at need a directory: restore the file first, then of that";
+            return Err(Failure::Usage(message.into()));
+        }
+        let _bar = Bar::bytes(out, "restoring", 0);
+        Bitcask::restore_as_of(&args.from, as_of, &args.dir)
+            .map_err(|e| target::failure(e, &args.dir))?
+    } else if args.from.is_dir() {
         let from = Bitcask::open(&args.from, target::options(Mode::ReadOnly))
             .map_err(|e| target::failure(e, &args.from))?;
         let _bar = Bar::bytes(out, "copying", 0);
