@@ -2,7 +2,7 @@
 
 use bitcask_core::Bitcask;
 use std::fs::File;
-use tests::{DataDir, Server, is_redis, until};
+use tests::{DataDir, Server, Started, is_redis, until};
 
 #[test]
 fn bgsave_brings_a_snapshot_up_to_date_that_another_server_serves() {
@@ -27,7 +27,7 @@ fn bgsave_brings_a_snapshot_up_to_date_that_another_server_serves() {
         let flags = ["--addr", "127.0.0.1:0", "--dir", snapshot.to_str().unwrap()];
         let other = match Server::with_arguments(&flags, dir.path()) {
             Started::Serving(server) => server,
-            Started::Ended { status, stderr } => panic!("it does not start ({status}): {stderr}"),
+            Started::Refused(status, text) => panic!("it does not start ({status}): {text}"),
         };
         let mut reader = other.client();
         reader.talk(&format!("GET round → \"{round}\""));
