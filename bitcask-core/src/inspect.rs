@@ -412,7 +412,7 @@ mod tests {
                 }
                 Found::Record(r) => records.push(format!("{} {}", r.kind, r.key.escape_ascii())),
                 Found::Damage { offset, reason, .. } => {
-                    rest.push(format!("damage {offset} {reason}"))
+                    rest.push(format!("damage {offset} {reason}"));
                 }
                 Found::Unfinished { offset, .. } => rest.push(format!("unfinished {offset}")),
             }
