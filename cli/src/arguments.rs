@@ -138,7 +138,7 @@ pub struct Target {
     /// The store in this directory
     #[arg(short, long, value_name = "PATH")]
     pub dir: Option<PathBuf>,
-    /// The server there: an address, or the path of a Unix socket
+    /// The server there: an address, or the path of a Unix socket, with a slash in it
     #[arg(short, long, value_name = "HOST:PORT")]
     pub server: Option<String>,
     #[command(flatten)]

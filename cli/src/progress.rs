@@ -1,7 +1,8 @@
 //! Bars for what lasts: on the standard error, and only if that is a terminal.
 
 use crate::output::Out;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::units;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// How far something has come, with its rate and the time that is left. Gone when it is dropped.
 pub struct Bar(ProgressBar);
@@ -9,7 +10,7 @@ pub struct Bar(ProgressBar);
 impl Bar {
     /// Counts things; `total` 0 is not known.
     pub fn count(out: &Out, label: &'static str, total: u64) -> Self {
-        Self::new(out, label, total, "{human_pos}/{human_len}", "{human_pos}", "{per_sec}")
+        Self::new(out, label, total, "{human_pos}/{human_len}", "{human_pos}", "{whole_per_sec}")
     }
 
     /// Counts bytes.
@@ -33,7 +34,10 @@ impl Bar {
             _ => format!("{{msg}} {{bar:30}} {of} {rate}, {{eta}} left"),
         };
         if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style.progress_chars("=> "));
+            let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = write!(out, "{}/s", units::count(state.per_sec() as u64));
+            };
+            bar.set_style(style.with_key("whole_per_sec", rate).progress_chars("=> "));
         }
         bar.set_message(label);
         if total == 0 {
