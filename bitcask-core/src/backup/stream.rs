@@ -2,6 +2,7 @@
 
 use super::BackupReport;
 use crate::Error;
+use crate::format::Crc32;
 use crate::format::segment as format;
 use crate::log::{Cut, Segment};
 use crate::recovery;
@@ -37,7 +38,7 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// Writes what a cut of the log holds.
 pub(super) fn write(dir: &dyn Dir, cut: &Cut, out: &mut dyn Write) -> Result<BackupReport, Error> {
-    let mut out = Summed { inner: out, crc: crc32fast::Hasher::new() };
+    let mut out = Summed { inner: out, crc: Crc32::new() };
     let mut report = BackupReport { sequence: cut.sequence, ..BackupReport::default() };
     let failed = |source| Error::Io { op: "write the backup", path: PathBuf::new(), source };
     out.put(&MAGIC).map_err(failed)?;
@@ -86,7 +87,7 @@ pub(super) fn read_piece(
 /// Counts bytes into a checksum on their way.
 struct Summed<T> {
     inner: T,
-    crc: crc32fast::Hasher,
+    crc: Crc32,
 }
 
 impl Summed<&mut dyn Write> {
@@ -124,7 +125,7 @@ pub(super) fn read(
     input: &mut dyn Read,
     take: &mut dyn FnMut(Part<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut input = Source { name, inner: input, crc: crc32fast::Hasher::new(), at: 0 };
+    let mut input = Source { name, inner: input, crc: Crc32::new(), at: 0 };
     if input.array()? != MAGIC {
         return Err(input.damaged("this is not a backup"));
     }
@@ -170,7 +171,7 @@ pub(super) fn read(
 struct Source<'a> {
     name: &'a Path,
     inner: &'a mut dyn Read,
-    crc: crc32fast::Hasher,
+    crc: Crc32,
     at: u64,
 }
 
