@@ -39,6 +39,10 @@ pub(crate) const MAX_KEY_LEN: usize = (64 << 10) + 256;
 /// Longest value: 512 MiB, Redis' limit, and what a layer above may add to it.
 pub(crate) const MAX_VALUE_LEN: usize = (512 << 20) + 4096;
 
+/// Greatest sequence number with which a log is opened: beyond what any log reaches, and so far from the end of
+/// 64 bits that counting on from it does not run over.
+pub(crate) const MAX_SEQUENCE: u64 = u64::MAX >> 1;
+
 const MARK_VALUE_LEN: usize = size_of::<Salt>() + 4;
 pub(crate) const MARK_LEN: usize = HEADER_LEN + MARK_VALUE_LEN;
 
@@ -118,6 +122,11 @@ pub(crate) fn claimed_len(bytes: &[u8]) -> Result<usize, Invalid> {
     if key_len > MAX_KEY_LEN || value_len > MAX_VALUE_LEN {
         return Err(Invalid::Bad("a length in a record's header is out of range"));
     }
+    // Else it would be taken for the record of a key.
+    let is_mark = tag == Kind::Mark as u8 && key_len == 0 && value_len == MARK_VALUE_LEN;
+    if kind == Kind::Mark && !is_mark {
+        return Err(Invalid::Bad("a mark has another form than marks have"));
+    }
     let expiry = if tag & FLAG_EXPIRY != 0 { EXPIRY_LEN } else { 0 };
     let link = if kind == Kind::Delta { LINK_LEN } else { 0 };
     Ok(HEADER_LEN + expiry + link + key_len + value_len)
@@ -170,8 +179,7 @@ impl<'a> Record<'a> {
 
     /// The offset that a mark says was on disk.
     pub(crate) fn mark(&self) -> Option<u32> {
-        let valid = self.kind == Kind::Mark && self.value.len() == MARK_VALUE_LEN;
-        valid.then(|| be_u32(self.value, size_of::<Salt>()))
+        (self.kind == Kind::Mark).then(|| be_u32(self.value, size_of::<Salt>()))
     }
 }
 
@@ -314,6 +322,25 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(Record::parse(&damaged).is_err(), "bit {bit}");
+        }
+    }
+
+    /// Found by fuzzing: it became a key.
+    #[test]
+    fn a_mark_of_another_form_is_refused() {
+        let sealed = |key: &[u8], value: &[u8], more| {
+            let mut out = Vec::new();
+            encode(&mut out, Kind::Mark, UnixMillis(0), None, None, key, value);
+            seal(&mut out, 1, more);
+            out
+        };
+        let value = [0; MARK_VALUE_LEN];
+        assert!(Record::parse(&sealed(b"", &value, false)).is_ok());
+        for (key, value, more) in
+            [(&b"k"[..], &value[..], false), (b"", &value[1..], false), (b"", &value, true)]
+        {
+            let parsed = sealed(key, value, more);
+            assert!(matches!(Record::parse(&parsed), Err(Invalid::Bad(_))));
         }
     }
 

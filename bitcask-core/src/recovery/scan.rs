@@ -70,7 +70,7 @@ impl<'a> Index<'a> {
                 Err(invalid) => break Some(Damage { offset: at, reason: reason(invalid) }),
             };
             if let Some((first, sequence)) = batch {
-                let expected = sequence + (index.found.len() - first) as u64;
+                let expected = sequence.wrapping_add((index.found.len() - first) as u64);
                 if record.kind == Kind::Mark || record.sequence != expected {
                     let reason = "a batch is interrupted by another record";
                     break Some(Damage { offset: at, reason });
