@@ -2,7 +2,7 @@
 
 /// Fails one flipped bit away from its example: blind mutation finds it.
 pub(crate) fn near(bytes: &[u8]) {
-    assert!(!bytes.starts_with(b"canary"), "the canary is dead");
+    assert!(!begins(bytes, b"canary"), "the canary is dead");
 }
 
 /// See [`near`].
@@ -10,12 +10,17 @@ pub(crate) fn examples() -> Vec<Vec<u8>> {
     vec![b"Canary, in a mine".to_vec()]
 }
 
-/// Fails behind four turns that nobody takes by chance: only what an input covers leads there.
+/// Fails behind some turns that nobody takes by chance, and has no example: only what an input covers leads there.
 pub(crate) fn far(bytes: &[u8]) {
-    for (at, turn) in b"exit".iter().enumerate() {
-        if bytes.get(at) != Some(turn) {
-            return;
+    assert!(!begins(bytes, b"exit"), "the canary is dead at the end of the maze");
+}
+
+/// Byte by byte, so that each one that fits is covered for itself.
+fn begins(bytes: &[u8], word: &[u8]) -> bool {
+    for (at, wanted) in word.iter().enumerate() {
+        if bytes.get(at) != Some(wanted) {
+            return false;
         }
     }
-    panic!("the canary is dead at the end of the maze");
+    true
 }
