@@ -127,8 +127,7 @@ impl Fuzzer {
             .env("FUZZ_EXAMPLES", &examples)
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-max_len={MAX_INPUT_BYTES}"))
-            // Its own mutations only: words of the program's are found by comparing.
-            .args(["-use_value_profile=0", "-print_final_stats=1", "-verbosity=1"])
+            .arg("-print_final_stats=1")
             .arg(format!("-artifact_prefix={}/", findings.display()));
         // What is found worth keeping goes into the first directory.
         let directories = [grown, examples, committed];
