@@ -2,7 +2,7 @@
 
 use super::record::Kind;
 use super::retired::Retired;
-use super::{be_u32, be_u64};
+use super::{be_u32, be_u64, segment};
 use crate::Location;
 
 /// Hint file, format version 1. Integers are big endian.
@@ -111,12 +111,18 @@ impl<'a> Hint<'a> {
             retired: Retired::decode(retired)?,
         };
         let hint = Hint { segment, covered: be_u32(body, 12), totals, entries };
+        if (hint.covered as usize) < segment::HEADER_LEN {
+            return Err("the hint covers less than the segment's header");
+        }
         let mut rest = hint.entries;
         for _ in 0..be_u64(body, 24) {
             let (entry, after) = split_entry(rest, segment).ok_or("a hint entry is malformed")?;
             let end = u64::from(entry.location.offset) + u64::from(entry.location.len);
             if end > u64::from(hint.covered) {
                 return Err("a hint entry lies beyond what the hint covers");
+            }
+            if entry.sequence > hint.totals.max_sequence {
+                return Err("a hint entry is newer than the hint says");
             }
             rest = after;
         }
@@ -228,6 +234,17 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(Hint::parse(&bad, 5).is_err(), "bit {bit}");
         }
+    }
+
+    /// Found by fuzzing: what a hint said to cover was believed, and what is behind it was cut off.
+    #[test]
+    fn a_hint_that_covers_no_record_or_has_entries_newer_than_it_says_is_refused() {
+        assert!(Hint::parse(&encode(5, 24, 0, [].into_iter()), 5).is_ok());
+        assert!(Hint::parse(&encode(5, 23, 0, [].into_iter()), 5).is_err());
+        assert!(
+            Hint::parse(&encode(5, 100, 3, [entry(b"a", Kind::Put, 4, 24)].into_iter()), 5)
+                .is_err()
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod merge;
 pub(crate) mod scan;
 
 use crate::format::hint::{Hint, HintEntry};
-use crate::format::record::Kind;
+use crate::format::record::{Kind, MAX_SEQUENCE};
 use crate::format::retired::Retired;
 use crate::format::segment as format;
 use crate::keydir::KeyDir;
@@ -177,6 +177,10 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         }
         if let Some(index) = index {
             sources.push(Box::new(index.entries()));
+        }
+        if max_sequence > MAX_SEQUENCE {
+            let reason = "a sequence number is out of range";
+            return Err(corrupt(&**dir, &one.segment.name, 0, reason));
         }
     }
     let mut keydir = KeyDir::new();
@@ -537,4 +541,37 @@ pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Resu
 /// True if the hint file of `segment` covers all of its `len` bytes.
 pub(crate) fn has_hint(dir: &dyn Dir, segment: u32, len: u64) -> bool {
     load_hint(dir, segment).is_some_and(|(_, covered)| covered as u64 == len)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::record::{self, Kind, MAX_SEQUENCE};
+    use crate::format::segment as format;
+    use crate::storage::sim::SimDir;
+    use crate::{Bitcask, Error, Options, UnixMillis};
+    use std::sync::Arc;
+
+    /// Found by fuzzing: counting on from the greatest number panicked, within a batch and after it.
+    #[test]
+    fn a_sequence_number_from_which_nobody_can_count_on_is_refused() {
+        for (sequence, good) in [(MAX_SEQUENCE, true), (MAX_SEQUENCE + 1, false), (u64::MAX, false)]
+        {
+            let mut segment = format::header(1, [7; 8]).to_vec();
+            for (sequence, more) in [(sequence, true), (sequence.wrapping_add(1), false)] {
+                let start = segment.len();
+                record::encode(&mut segment, Kind::Put, UnixMillis(0), None, None, b"k", b"v");
+                record::seal(&mut segment[start..], sequence - u64::from(good), more);
+            }
+            let dir = SimDir::new(1);
+            dir.write_file(&format::file_name(1), &segment);
+            let options = Options { background: false, ..Options::default() };
+            match Bitcask::open_in(Arc::new(dir), options) {
+                Ok(store) => {
+                    assert!(good, "{sequence}");
+                    store.put(b"k", b"and on", UnixMillis(0)).unwrap();
+                }
+                Err(e) => assert!(!good && matches!(e, Error::Corrupt { .. }), "{sequence}: {e}"),
+            }
+        }
+    }
 }
