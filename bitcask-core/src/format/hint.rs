@@ -1,6 +1,6 @@
 //! The index of one segment: its keys in order, and where each one's newest record lies.
 
-use super::record::Kind;
+use super::record::{Kind, MAX_LEN};
 use super::retired::Retired;
 use super::{be_u32, be_u64, segment};
 use crate::Location;
@@ -118,6 +118,9 @@ impl<'a> Hint<'a> {
         for _ in 0..be_u64(body, 24) {
             let (entry, after) = split_entry(rest, segment).ok_or("a hint entry is malformed")?;
             let end = u64::from(entry.location.offset) + u64::from(entry.location.len);
+            if entry.location.len as usize > MAX_LEN {
+                return Err("a hint entry is longer than a record can be");
+            }
             if end > u64::from(hint.covered) {
                 return Err("a hint entry lies beyond what the hint covers");
             }

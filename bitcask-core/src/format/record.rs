@@ -133,8 +133,8 @@ pub(crate) struct ChainLink {
 /// What a record says of its value, if that is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Compressed {
-    codec: u8,
-    raw_len: u32,
+    pub(crate) codec: u8,
+    pub(crate) raw_len: u32,
 }
 
 /// A record that passed its CRC.
@@ -264,6 +264,10 @@ pub(crate) struct Head {
 
 /// Longest part of a record before its key.
 pub(crate) const MAX_HEAD_LEN: usize = HEADER_LEN + EXPIRY_LEN + LINK_LEN + COMPRESSED_LEN;
+
+/// Longest record. The keydir has the uppermost bit of a length for itself.
+pub(crate) const MAX_LEN: usize = MAX_HEAD_LEN + MAX_KEY_LEN + MAX_VALUE_LEN;
+const _: () = assert!(MAX_LEN < 1 << 31);
 
 impl Head {
     /// The head of the record at the front of `bytes`, which may end behind it. Its checksum, which covers the

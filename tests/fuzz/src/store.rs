@@ -6,16 +6,20 @@
 //! after it must be a state that the store went through, and no older than what it acknowledged.
 
 use bitcask_core::storage::sim::{Faults, SimDir};
-use bitcask_core::{Batch, Bitcask, Durability, Error, Fold, Options, UnixMillis};
-use std::collections::BTreeMap;
+use bitcask_core::{
+    Batch, Bitcask, CompactionOptions, Compression, Durability, Error, Fold, KeyRange, Options,
+    Snapshot, UnixMillis,
+};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// A store of more operations teaches nothing new, and takes long.
 const MAX_OPERATIONS: usize = 300;
+const MAX_SNAPSHOTS: usize = 3;
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
-/// Values, and when they expire.
+/// Values, and when they expire: of keys that have not.
 type Contents = BTreeMap<Vec<u8>, (Vec<u8>, Option<UnixMillis>)>;
 
 pub(crate) fn examples() -> Vec<Vec<u8>> {
@@ -26,6 +30,8 @@ pub(crate) fn examples() -> Vec<Vec<u8>> {
         program(&[&[0, 1, 9], &[4, 1, 3].repeat(40), &[8, 0], &[14, 0, 0, 0], &[4, 1, 3]]),
         program(&[&[0, 1, 250].repeat(9), &[7, 3, 0, 4, 9, 1, 4, 2, 0], &[10, 0, 13, 0, 1, 9]]),
         program(&[&[0, 5, 9], &[8, 0], &[2, 5, 1], &[0, 6, 200].repeat(6), &[11, 0, 12, 0]]),
+        program(&[&[0, 5, 99].repeat(30), &[17, 4, 1, 3, 17, 5, 1, 9, 16, 18, 1, 5, 16, 19, 13]]),
+        program(&[&[0, 1, 99].repeat(30), &[4, 1, 3, 20, 0, 2, 5, 16, 20, 21, 15, 0, 0, 4, 20]]),
     ]
 }
 
@@ -54,6 +60,15 @@ impl Program<'_> {
         // Now and then longer than a segment.
         let len = if seed < 200 { usize::from(seed) } else { (usize::from(seed) - 199) * 90 };
         (0..len).map(|i| seed.wrapping_add(i as u8)).collect()
+    }
+
+    fn expiry(&mut self) -> Option<UnixMillis> {
+        match self.next() % 4 {
+            0 => None,
+            1 => Some(NOW),
+            2 => Some(UnixMillis(NOW.0 - 50)),
+            _ => Some(UnixMillis(NOW.0 + 50)),
+        }
     }
 
     fn faults(&mut self) -> Faults {
@@ -124,13 +139,13 @@ pub(crate) fn run(bytes: &[u8]) {
             }
         };
     }
-    let store = open(&dir, Durability::Always).expect("a store opens after a crash");
+    let store = open(&dir, 0).expect("a store opens after a crash");
     history.check(&contents(&store));
     store.put(b"and on", b"it goes", NOW).expect("a store that opened takes writes");
     store.close().expect("a store that opened closes");
     let mut wanted = history.now().clone();
     wanted.insert(b"and on".to_vec(), (b"it goes".to_vec(), None));
-    let store = open(&dir, Durability::Always).expect("a store that was closed opens");
+    let store = open(&dir, 0).expect("a store that was closed opens");
     assert_eq!(contents(&store), wanted);
 }
 
@@ -147,18 +162,16 @@ fn live(
     history: &mut History,
     operations: &mut usize,
 ) -> Result<End, Error> {
-    let durability = match program.next() % 4 {
-        0 | 1 => Durability::Always,
-        2 => Durability::EverySecond,
-        _ => Durability::No,
-    };
-    let store = open(dir, durability)?;
+    let store = open(dir, program.next())?;
+    let durability = store.durability();
     history.check(&contents(&store));
+    let mut snapshots: VecDeque<(Snapshot<'_>, Contents)> = VecDeque::new();
+    let target = SimDir::new(u64::from(program.next()));
     while !program.0.is_empty() && *operations < MAX_OPERATIONS {
         *operations += 1;
-        // An operation to add, such as one that compacts, changes nothing of the model.
-        match program.next() % 16 {
-            operation @ 0..8 => write(&store, operation, program, history)?,
+        // An operation to add that is not the client's, as one that compacts, changes nothing of the model.
+        match program.next() % 24 {
+            operation @ (0..8 | 17 | 22) => write(&store, operation, program, history)?,
             8 | 9 => {
                 store.wait_durable(store.position())?;
                 history.flushed = history.last();
@@ -182,7 +195,44 @@ fn live(
                 }
             }
             13 => return Ok(End::Kill),
+            16 | 23 => {
+                let go_on = &mut |_: &_| ControlFlow::Continue(());
+                match store.compact(&CompactionOptions::everything(), NOW, go_on) {
+                    Ok(_) | Err(Error::Full { .. }) => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            18 => {
+                if snapshots.len() == MAX_SNAPSHOTS {
+                    snapshots.pop_front();
+                }
+                snapshots.push_back((store.snapshot(), history.now().clone()));
+            }
+            19 => {
+                if !dir.has_failed() {
+                    for (snapshot, wanted) in &snapshots {
+                        assert_eq!(&contents_then(snapshot), wanted, "a snapshot");
+                    }
+                }
+            }
+            20 => {
+                // Again and again into one directory: what is new is added, what has gone is removed.
+                store.backup_in(&target)?;
+                let copy = open(&target.kill(), 0).expect("a backup opens");
+                assert_eq!(&contents(&copy), history.now(), "a backup in a directory");
+            }
+            21 => {
+                let mut stream = Vec::new();
+                let wrote = store.backup_to(&mut stream)?;
+                let verified = Bitcask::verify_backup("backup", &mut &stream[..]);
+                assert_eq!(verified.expect("it was just written"), wrote);
+                let copy = SimDir::new(1);
+                Bitcask::restore_in("backup", &mut &stream[..], &copy).expect("it verified");
+                let copy = open(&copy, 0).expect("what was restored opens");
+                assert_eq!(&contents(&copy), history.now(), "a backup in a stream");
+            }
             14 => {
+                drop(snapshots);
                 store.close()?;
                 (history.flushed, history.acknowledged) = (history.last(), history.last());
                 return Ok(End::Close);
@@ -208,6 +258,17 @@ fn write(
             if !add_delta(store, &mut batch, &key, program.next(), &mut after)? {
                 return Ok(());
             }
+        }
+        17 | 22 => {
+            let key = program.key();
+            let expires_at = program.expiry();
+            if !after.contains_key(&key) {
+                return Ok(());
+            }
+            let found = store.metadata(&key)?.expect("the model has it");
+            batch.set_expiry(&key, &found, expires_at);
+            let value = after.remove(&key).expect("seen above").0;
+            put(&mut after, key, value, expires_at);
         }
         7 => {
             for _ in 0..program.next() % 8 {
@@ -240,11 +301,20 @@ fn add(batch: &mut Batch, operation: u8, program: &mut Program<'_>, after: &mut 
             after.retain(|key, _| !key.starts_with(prefix));
         }
         expires => {
-            let expires_at = (expires == 3).then_some(UnixMillis(NOW.0 + 50));
             let value = program.value();
+            let expires_at = if expires == 3 { program.expiry() } else { None };
             batch.put(&key, &value, expires_at);
-            after.insert(key, (value, expires_at));
+            put(after, key, value, expires_at);
         }
+    }
+}
+
+/// What has expired is as good as not there.
+fn put(contents: &mut Contents, key: Vec<u8>, value: Vec<u8>, expires_at: Option<UnixMillis>) {
+    if expires_at.is_none_or(|at| at > NOW) {
+        contents.insert(key, (value, expires_at));
+    } else {
+        contents.remove(&key);
     }
 }
 
@@ -274,11 +344,21 @@ fn contents(store: &Bitcask) -> Contents {
     });
     assert!(keys.is_sorted() && keys.len() == store.len());
     let read = |key: Vec<u8>| {
-        let value = store.get(&key, NOW).expect("it can be read").expect("the index has it");
+        let value = store.get(&key, NOW).expect("it can be read")?;
         let expires_at = store.expiry(&key).expect("it can be read");
-        (key, (value, expires_at))
+        Some((key, (value, expires_at)))
     };
-    keys.into_iter().map(read).collect()
+    keys.into_iter().filter_map(read).collect()
+}
+
+/// Everything in a snapshot.
+fn contents_then(snapshot: &Snapshot<'_>) -> Contents {
+    let read = |key: Vec<u8>| {
+        let value = snapshot.get(&key, NOW).expect("it can be read")?;
+        let found = snapshot.metadata(&key).expect("it can be read").expect("it has a value");
+        Some((key, (value, found.expires_at)))
+    };
+    snapshot.keys(KeyRange::all()).filter_map(read).collect()
 }
 
 struct Append;
@@ -292,12 +372,27 @@ impl Fold for Append {
     }
 }
 
-fn open(dir: &SimDir, durability: Durability) -> Result<Bitcask, Error> {
+/// `how` chooses when writes are acknowledged, and how values are compressed.
+fn open(dir: &SimDir, how: u8) -> Result<Bitcask, Error> {
+    let durability = match how % 4 {
+        0 | 1 => Durability::Always,
+        2 => Durability::EverySecond,
+        _ => Durability::No,
+    };
+    let compression = match how / 4 % 4 {
+        0 => Compression::Off,
+        1 => Compression::Snappy,
+        2 => Compression::Lz4,
+        _ => Compression::Zstd,
+    };
     let options = Options {
         durability,
+        compression,
+        compress_from_bytes: 16,
         segment_bytes: 2048,
         fold: Some(Arc::new(Append)),
         background: false,
+        ..Options::default()
     };
     Bitcask::open_in(Arc::new(dir.clone()), options)
 }
