@@ -205,12 +205,14 @@ pub fn value(bytes: &[u8]) {
     chain.push(AT);
     let (deltas, written_at) = (vec![older.to_vec(), newer.to_vec()], UnixMillis(0));
     let base = base.to_vec();
-    let entry = Entry { base, deltas, chain, expires_at: None, sequence: 1, written_at };
+    let (expires_at, sequence, refers) = (None, 1, false);
+    let entry = Entry { base, deltas, chain, expires_at, sequence, written_at, refers };
     if let Base::Page { ids, .. } = &folded {
-        let page = Page::load(&entry).expect("what can be folded can be loaded");
+        let page = Page::load(&entry, 0).expect("what can be folded can be loaded");
         return assert_eq!(&*page.ids, ids);
     }
-    let loaded = KeyEntry::load(&entry, |_| Vec::new()).expect("what can be folded can be loaded");
+    let loaded =
+        KeyEntry::load(&entry, 0, |_| Vec::new()).expect("what can be folded can be loaded");
     match (&folded, loaded.value) {
         (Base::String { bytes, raw }, Value::String(text)) => {
             assert_eq!((*bytes, *raw), (&text.bytes[..], text.raw));

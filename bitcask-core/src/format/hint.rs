@@ -242,11 +242,19 @@ mod tests {
     /// Found by fuzzing: what a hint said to cover was believed, and what is behind it was cut off.
     #[test]
     fn a_hint_that_covers_no_record_or_has_entries_newer_than_it_says_is_refused() {
-        assert!(Hint::parse(&encode(5, 24, 0, [].into_iter()), 5).is_ok());
-        assert!(Hint::parse(&encode(5, 23, 0, [].into_iter()), 5).is_err());
+        assert!(Hint::parse(&encode(5, 24, &Totals::default(), [].into_iter()), 5).is_ok());
+        assert!(Hint::parse(&encode(5, 23, &Totals::default(), [].into_iter()), 5).is_err());
         assert!(
-            Hint::parse(&encode(5, 100, 3, [entry(b"a", Kind::Put, 4, 24)].into_iter()), 5)
-                .is_err()
+            Hint::parse(
+                &encode(
+                    5,
+                    100,
+                    &Totals { max_sequence: 3, ..Totals::default() },
+                    [entry(b"a", Kind::Put, 4, 24)].into_iter()
+                ),
+                5
+            )
+            .is_err()
         );
     }
 
