@@ -309,9 +309,9 @@ fn restore(bytes: &[u8]) {
 fn put_backup_right(bytes: &mut [u8]) {
     let (mut at, mut count, mut of) = (8, 0_u32, None);
     let seal = |bytes: &mut [u8], at: usize| {
-        let crc = crc32fast::hash(&bytes[..at]).to_be_bytes();
-        let Some(stored) = bytes.get_mut(at..at + 4) else { return false };
-        stored.copy_from_slice(&crc);
+        let Some((before, after)) = bytes.split_at_mut_checked(at) else { return false };
+        let Some(stored) = after.get_mut(..4) else { return false };
+        stored.copy_from_slice(&crc32fast::hash(before).to_be_bytes());
         true
     };
     while let Some(head) = bytes.get(at..at + 8) {
