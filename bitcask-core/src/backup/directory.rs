@@ -222,7 +222,7 @@ fn copy_segment(
 /// Syncs now and then, so that a large copy does not hold up the syncs of others at its end.
 fn sync_in_steps(file: &dyn File, at: u64, len: u64) -> io::Result<()> {
     const STEP_BYTES: u64 = 8 << 20;
-    if at == len || at % STEP_BYTES == 0 { file.sync_data() } else { Ok(()) }
+    if at == len || at.is_multiple_of(STEP_BYTES) { file.sync_data() } else { Ok(()) }
 }
 
 /// Makes a store of a stream.
