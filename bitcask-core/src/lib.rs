@@ -52,6 +52,9 @@
 //! ```
 
 pub mod classic;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod inspect;
 pub mod keydir;
 pub mod storage;

@@ -7,7 +7,7 @@ use crate::format::record::{self, Kind};
 use crate::format::retired::Retired;
 use crate::format::segment::{self as format, Head, Salt};
 use crate::format::walk::{Found, Walk, fill_with_void};
-use crate::log::{io_error, sync_error};
+use crate::log::{corrupt, io_error, sync_error};
 use crate::recovery;
 use crate::storage::disk::DiskDir;
 use crate::storage::{self, Dir};
@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// A file is made for each segment that is missing, if there are not more of them.
+const MAX_MISSING: usize = 10_000;
 
 /// What salvage found and lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +63,7 @@ impl Bitcask {
     /// with.
     ///
     /// # Errors
+    /// [`Error::Corrupt`] for a segment whose number is so far from the others' that it cannot be one of them;
     /// [`Error::Locked`], [`Error::Full`], [`Error::Io`]. Whatever it fails with, it may be called again.
     pub fn salvage(path: impl AsRef<Path>, options: Options) -> Result<SalvageReport, Error> {
         let path = path.as_ref();
@@ -108,9 +112,16 @@ fn mend(dir: &dyn Dir, report: &mut SalvageReport) -> Result<(), Error> {
     }
     let abandoned: BTreeSet<u32> =
         names.iter().filter_map(|name| format::parse_unfinished_name(name)).collect();
-    let last = ids.last().copied().unwrap_or(0);
-    let known = |id: &u32| ids.contains(id) || abandoned.contains(id) || gone.contains(*id);
-    for id in (1..last).filter(|id| !known(id)) {
+    let hinted = names.iter().filter_map(|name| format::parse_hint_name(name)).max();
+    let last = [ids.last().copied(), abandoned.last().copied(), gone.last(), hinted];
+    let last = last.into_iter().flatten().max().unwrap_or(0);
+    ids.iter().chain(&abandoned).for_each(|id| gone.insert(*id));
+    let missing = || gone.gaps(last).flatten();
+    if missing().nth(MAX_MISSING).is_some() {
+        let reason = "too many segments are missing before it: its number is wrong, or it is of another store";
+        return Err(corrupt(dir, &format::file_name(last), 0, reason));
+    }
+    for id in missing() {
         // As if the number had been given out and come to nothing.
         write_file(dir, &format::unfinished_name(id), b"")?;
         report.missing.push(id);
@@ -152,10 +163,17 @@ fn mend_segment(
     for (at, found) in &mut walk {
         match found {
             Found::Record(record) => {
-                report.records += 1;
                 if record.kind == Kind::Retired {
-                    gone.extend(&Retired::decode(record.value).unwrap_or_default());
+                    match Retired::decode(record.value) {
+                        Ok(retired) => gone.extend(&retired),
+                        Err(reason) => {
+                            unended.extend(open_batch.take());
+                            damage.push((at, record.len, reason));
+                            continue;
+                        }
+                    }
                 }
+                report.records += 1;
                 open_batch = record.more.then_some(at..at + record.len);
             }
             Found::Damage(len, reason) => {

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 const FETCH_BYTES: usize = 64 << 10;
 
 /// What is wrong with a chain if one of its segments is not there although no newer record of the key is.
-const DANGLING: &str = "a record's predecessor lies in a segment that is not there";
+pub(crate) const DANGLING: &str = "a record's predecessor lies in a segment that is not there";
 
 /// A value, its expiry, its sequence number.
 type Value = (Vec<u8>, Option<UnixMillis>, u64);

@@ -40,6 +40,9 @@ mod cursor;
 mod db;
 mod derivation;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 mod inspect;
 mod keyspace;

@@ -20,6 +20,7 @@
 //! [`derivation`]: crate::derivation
 //! [`Writes`]: crate::text::Writes
 
+use crate::MAX_VALUE_BYTES;
 use crate::bitmap::assignment::Assignment;
 use crate::bitmap::{Ids, encoding, varint};
 use crate::derivation::Derivation;
@@ -82,7 +83,7 @@ pub(crate) fn put_derived(out: &mut Vec<u8>, byte_len: u64, id: u64, derivation:
 }
 
 fn put_byte_len(out: &mut Vec<u8>, byte_len: u64) {
-    let byte_len = u32::try_from(byte_len).expect("a string is at most 512 MiB");
+    let byte_len = u32::try_from(byte_len).expect("no string is so long");
     out.extend_from_slice(&byte_len.to_be_bytes());
 }
 
@@ -126,9 +127,7 @@ pub(crate) fn base(value: &[u8]) -> Result<Base<'_>, &'static str> {
         BITMAP => {
             let byte_len = u64::from(take_u32(&mut rest)?);
             let ids = encoding::decode(rest, 0)?;
-            if ids.max().is_some_and(|max| u64::from(max) / 8 >= byte_len) {
-                return Err("a bitmap has bits beyond its length");
-            }
+            check_byte_len(&ids, byte_len)?;
             Base::Bitmap { byte_len, ids }
         }
         PAGED => {
@@ -156,6 +155,14 @@ pub(crate) fn base(value: &[u8]) -> Result<Base<'_>, &'static str> {
     })
 }
 
+/// Fails if there are ids beyond the string.
+pub(crate) fn check_byte_len(ids: &Ids, byte_len: u64) -> Result<(), &'static str> {
+    match ids.max() {
+        Some(max) if u64::from(max) / 8 >= byte_len => Err("a bitmap has bits beyond its length"),
+        _ => Ok(()),
+    }
+}
+
 fn take_u32(bytes: &mut &[u8]) -> Result<u32, &'static str> {
     let (head, rest) = bytes.split_first_chunk().ok_or("a record is cut short")?;
     *bytes = rest;
@@ -170,6 +177,7 @@ pub(crate) fn delta(value: &[u8]) -> Result<Delta<'_>, &'static str> {
     }
     let number = varint::take(&mut rest).ok_or("a change is cut short")?;
     match *tag {
+        BITS | LENGTH if number > MAX_VALUE_BYTES => Err("a change makes a string too long"),
         PAGE_CHANGE => Ok(Delta::Page { count: number, assignment: Assignment::decode(rest)? }),
         BITS => Ok(Delta::Bits { byte_len: number, assignment: Assignment::decode(rest)? }),
         LENGTH if rest.is_empty() => Ok(Delta::Length(number)),
@@ -202,6 +210,7 @@ impl Fold for RecordFold {
             }
             (Base::Bitmap { mut ids, .. }, Delta::Bits { byte_len, assignment }) => {
                 assignment.apply_to(&mut ids);
+                check_byte_len(&ids, byte_len)?;
                 put_bitmap(&mut out, byte_len, &mut ids);
             }
             (Base::Paged { id, .. }, Delta::Length(byte_len)) => put_paged(&mut out, byte_len, id),
@@ -267,6 +276,23 @@ mod tests {
         assert_eq!(encoded(|out| written.encode(out)), b"\x12\xac\x02\x02xy\x01\x01z");
         assert_eq!(encoded(|out| Delta::Length(300).encode(out)), b"\x14\xac\x02");
         assert_eq!((page_count(b"\x11\xac\x02\x01\x07\x09"), page_count(&page)), (Ok(300), Ok(1)));
+    }
+
+    /// Found by fuzzing: a fold panicked on the one, and wrote what cannot be read for the other.
+    #[test]
+    fn a_length_that_is_too_long_or_too_short_for_its_bits_is_refused() {
+        let small = encoded(|out| put_bitmap(out, 3, &mut Ids::from([7, 10])));
+        let paged = encoded(|out| put_paged(out, 9, 5));
+        let bits = |byte_len| {
+            let assignment = Assignment { set: vec![3], cleared: vec![] };
+            encoded(|out| Delta::Bits { byte_len, assignment }.encode(out))
+        };
+        let length = |byte_len| encoded(|out| Delta::Length(byte_len).encode(out));
+        for (byte_len, good) in [(1, false), (2, true), (512 << 20, true), (1 << 32, false)] {
+            assert_eq!(RecordFold.apply(&small, &bits(byte_len)).is_ok(), good, "{byte_len}");
+            let readable = good || byte_len < 2;
+            assert_eq!(RecordFold.apply(&paged, &length(byte_len)).is_ok(), readable, "{byte_len}");
+        }
     }
 
     proptest! {

@@ -247,6 +247,7 @@ impl KeyEntry {
                 (Value::Bitmap(bitmap), Delta::Bits { byte_len, assignment }) => {
                     bitmap.byte_len = byte_len;
                     assignment.apply_to(Arc::make_mut(&mut bitmap.ids));
+                    record::check_byte_len(&bitmap.ids, byte_len)?;
                     bitmap.touched.load(assignment.changes());
                 }
                 (Value::Paged(paged), Delta::Length(byte_len)) => paged.byte_len = byte_len,

@@ -126,6 +126,10 @@ impl Decoder {
             let endless = buffer.len() > self.limits.max_inline;
             return if endless { Err(ProtocolError::TooBigInline) } else { Ok(None) };
         };
+        // The same limit as on its way here, so that it does not matter how it arrived.
+        if end > self.limits.max_inline {
+            return Err(ProtocolError::TooBigInline);
+        }
         let line = &buffer[..end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !inline::split(line, &mut self.words, &mut self.places) {
@@ -196,6 +200,9 @@ impl Decoder {
             let long = buffer.len() - start > self.limits.max_inline;
             return if long { Err(endless) } else { Ok(None) };
         };
+        if end - start >= self.limits.max_inline {
+            return Err(endless);
+        }
         self.parsed = end + 2;
         self.searched = self.parsed;
         let line = &buffer[start..end];
@@ -334,6 +341,31 @@ mod tests {
             assert_eq!(error(input), format!("Protocol error: {wanted}"));
         }
         assert_eq!(error(&b"*1\r\n".repeat(100_000)), "Protocol error: expected '$', got '*'");
+    }
+
+    /// Found by fuzzing: a line that was there at once was taken, however long.
+    #[test]
+    fn a_line_that_is_too_long_is_refused_however_it_arrives() {
+        let long = |before: &[u8], end: &[u8]| [before, &vec![b'1'; 70_000], end].concat();
+        for (input, wanted) in [
+            (long(b"get ", b"\r\n"), ProtocolError::TooBigInline),
+            (long(b"*", b"\r\n"), ProtocolError::TooBigCount),
+            (long(b"*1\r\n$", b"\r\n"), ProtocolError::TooBigLength),
+        ] {
+            for piece in [1, usize::MAX / 2] {
+                assert_eq!(decode_in_pieces(&input, || piece), Err(wanted));
+            }
+        }
+        let limits = Limits { max_inline: 8, ..Limits::default() };
+        for len in 5..12 {
+            let input = [&vec![b'a'; len][..], b"\n"].concat();
+            let [whole, bytes] = [input.len(), 1].map(|piece| {
+                let mut decoder = Decoder::new(limits);
+                let ends = (piece..=input.len()).step_by(piece);
+                ends.map(|end| decoder.decode(&input[..end])).find(|found| *found != Ok(None))
+            });
+            assert_eq!(whole, bytes, "{len}");
+        }
     }
 
     #[test]

@@ -158,7 +158,7 @@ fn a_disk_that_takes_no_more_refuses_writes_with_the_reason_and_reads_go_on() {
     client.talk(&format!("EXISTS key:{kept} → :0"));
     let info = shown(&client.run("INFO persistence"));
     assert!(info.contains("aof_last_write_status:err"), "{info}");
-    assert!(server.printed().contains("the log refuses writes"), "{}", server.printed());
+    tests::until("it is logged", || server.printed().contains("the log refuses writes"));
     server.kill();
     let server = Server::start(&dir, &[]);
     let mut client = server.client();

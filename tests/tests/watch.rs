@@ -71,7 +71,7 @@ fn ones_own_change_counts_and_unwatch_forgets() {
 #[test]
 fn a_watched_key_that_expires_stops_the_transaction() {
     let (_dir, _server, mut client) = fresh();
-    client.talk("SET k v PX 20 → +OK");
+    client.talk("SET k v PX 500 → +OK");
     client.talk("WATCH k → +OK");
     let mut other = _server.client();
     tests::until("the key expires", || other.number("EXISTS k") == 0);

@@ -17,11 +17,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["resp", "bitmap-store", "bitcask-core"]),
     ("xtask", &[]),
     ("tests", &["bitmapistd", "bitmap-store", "bitcask-core", "resp"]),
+    ("tests/fuzz", &["bitmap-store", "bitcask-core", "resp"]),
 ];
 
 /// The names of our packages.
 const OURS: &[&str] =
-    &["bitcask-core", "bitmap-store", "resp", "bitmapistd", "bitmapist-cli", "tests"];
+    &["bitcask-core", "bitmap-store", "resp", "bitmapistd", "bitmapist-cli", "tests", "fuzz"];
 
 /// A third-party crate, a crate of ours, and where in its sources it may be named. An empty path is
 /// everywhere.
@@ -54,6 +55,7 @@ const HOMES: &[(&str, &str, &[&str])] = &[
     ("clap", "xtask", &["main.rs"]),
     ("mio", "xtask", &["bench/load.rs"]),
     ("tempfile", "tests", &["server.rs"]),
+    ("libfuzzer-sys", "tests/fuzz", &["main.rs"]),
 ];
 
 /// # Errors

@@ -8,6 +8,7 @@ mod bench;
 mod compat;
 mod crash;
 mod docs;
+mod fuzz;
 mod layers;
 mod process;
 mod python;
@@ -87,6 +88,17 @@ enum Command {
         #[arg(long, default_value_t = 50_000)]
         seeds: u64,
     },
+    /// Fuzzes formats, decoders and a whole store with libFuzzer; see tests/fuzz.
+    Fuzz {
+        /// Which; all but the canaries, which fail, if none is named.
+        targets: Vec<String>,
+        /// How long, each.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Runs the one target on this input alone, to repeat a failure.
+        #[arg(long, value_name = "FILE")]
+        input: Option<PathBuf>,
+    },
     /// Proves that crates depend on each other and on others' as the design says.
     Layers,
 }
@@ -103,6 +115,7 @@ fn main() -> ExitCode {
         }
         Command::Docs => docs::write(),
         Command::Crash { seeds } => crash::run(seeds),
+        Command::Fuzz { targets, seconds, input } => fuzz::run(&targets, seconds, input.as_deref()),
         Command::Layers => layers::run(),
     };
     match outcome {

@@ -4,7 +4,7 @@
 //! tests: those of cargo and of Python one by one, any other step as one.
 
 use crate::compat::{self, Plan, Protocols};
-use crate::{docs, layers, python, workspace};
+use crate::{docs, fuzz, layers, python, workspace};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -81,6 +81,7 @@ pub fn run(quick: bool) -> Result<(), String> {
             run.step("compat", || slow(&|| compared(binary)));
         }
     }
+    run.step("fuzz canaries", || slow(&canaries));
     run.step("rustdoc", || slow(&rustdoc));
     run.summarise()
 }
@@ -159,6 +160,15 @@ fn rustdoc() -> Outcome {
         Ok(status) if status.success() => Outcome::Passed,
         Ok(status) => Outcome::Failed(format!("cargo doc: {status}")),
         Err(e) => Outcome::Failed(format!("cargo does not start: {e}")),
+    }
+}
+
+/// The fuzzer finds what is there to be found. What it fuzzes has its smoke test with the other tests.
+fn canaries() -> Outcome {
+    if fuzz::is_possible() {
+        fuzz::canaries().into()
+    } else {
+        Outcome::Skipped("there is no C++ compiler to build libFuzzer with".into())
     }
 }
 

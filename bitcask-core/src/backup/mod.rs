@@ -182,9 +182,9 @@ impl Bitcask {
         let mut cut = self.store.log.cut()?;
         let retired = self.store.compaction.retired();
         let newest = cut.segments.last().map_or(0, |(segment, _)| segment.id);
-        let has = |id: u32| cut.segments.binary_search_by_key(&id, |(segment, _)| segment.id);
-        cut.abandoned =
-            (1..newest).filter(|id| has(*id).is_err() && !retired.contains(*id)).collect();
+        let mut known = retired;
+        cut.segments.iter().for_each(|(segment, _)| known.insert(segment.id));
+        cut.abandoned = known.gaps(newest).flatten().collect();
         Ok(cut)
     }
 }

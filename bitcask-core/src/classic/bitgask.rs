@@ -59,7 +59,7 @@ pub(super) fn meaning<'a>(header: &[u8], value: &'a [u8]) -> Result<Meaning<'a>,
 }
 
 /// Appends a record.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn encode(
     out: &mut Vec<u8>,
     ts: i64,

@@ -32,6 +32,8 @@ mod basho;
 mod bitgask;
 mod directory;
 mod export;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod import;
 mod layout;
 mod prologic;

@@ -79,7 +79,7 @@ pub(super) fn meaning<'a>(value: &'a [u8], trailer: &[u8], version: Version) -> 
 }
 
 /// Appends an entry.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn encode(out: &mut Vec<u8>, version: Version, expiry: u64, key: &[u8], value: &[u8]) {
     out.extend_from_slice(&(key.len() as u32).to_be_bytes());
     out.extend_from_slice(&(value.len() as u64).to_be_bytes());

@@ -19,6 +19,7 @@ use crate::bitcask::Store;
 use crate::format::retired::Retired;
 use crate::format::segment::HEADER_LEN;
 use crate::log::lock;
+use crate::view::DANGLING;
 use crate::{Clock, Error, Location, Options, UnixMillis};
 use run::{Halt, Run};
 use std::collections::BTreeSet;
@@ -393,6 +394,11 @@ impl Store {
                 Err(Halt::Unfoldable(id)) => {
                     segments[&id].leave_alone();
                     report.left_alone.push(id);
+                }
+                // No other compaction runs that could have let go of it.
+                Err(Halt::Failed(Error::Retired { segment })) => {
+                    let at = Location { segment, offset: 0, len: 0 };
+                    return Err(self.damaged(at, DANGLING));
                 }
                 Err(Halt::Failed(e)) => return Err(e),
             }

@@ -1,8 +1,8 @@
 //! The index of one segment: its keys in order, and where each one's newest record lies.
 
-use super::record::Kind;
+use super::record::{Kind, MAX_LEN};
 use super::retired::Retired;
-use super::{be_u32, be_u64};
+use super::{be_u32, be_u64, segment};
 use crate::Location;
 
 /// Hint file, format version 1. Integers are big endian.
@@ -111,12 +111,21 @@ impl<'a> Hint<'a> {
             retired: Retired::decode(retired)?,
         };
         let hint = Hint { segment, covered: be_u32(body, 12), totals, entries };
+        if (hint.covered as usize) < segment::HEADER_LEN {
+            return Err("the hint covers less than the segment's header");
+        }
         let mut rest = hint.entries;
         for _ in 0..be_u64(body, 24) {
             let (entry, after) = split_entry(rest, segment).ok_or("a hint entry is malformed")?;
             let end = u64::from(entry.location.offset) + u64::from(entry.location.len);
+            if entry.location.len as usize > MAX_LEN {
+                return Err("a hint entry is longer than a record can be");
+            }
             if end > u64::from(hint.covered) {
                 return Err("a hint entry lies beyond what the hint covers");
+            }
+            if entry.sequence > hint.totals.max_sequence {
+                return Err("a hint entry is newer than the hint says");
             }
             rest = after;
         }
@@ -228,6 +237,25 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(Hint::parse(&bad, 5).is_err(), "bit {bit}");
         }
+    }
+
+    /// Found by fuzzing: what a hint said to cover was believed, and what is behind it was cut off.
+    #[test]
+    fn a_hint_that_covers_no_record_or_has_entries_newer_than_it_says_is_refused() {
+        assert!(Hint::parse(&encode(5, 24, &Totals::default(), [].into_iter()), 5).is_ok());
+        assert!(Hint::parse(&encode(5, 23, &Totals::default(), [].into_iter()), 5).is_err());
+        assert!(
+            Hint::parse(
+                &encode(
+                    5,
+                    100,
+                    &Totals { max_sequence: 3, ..Totals::default() },
+                    [entry(b"a", Kind::Put, 4, 24)].into_iter()
+                ),
+                5
+            )
+            .is_err()
+        );
     }
 
     #[test]

@@ -55,6 +55,10 @@ pub(crate) const MAX_KEY_LEN: usize = (64 << 10) + 256;
 /// Longest value: 512 MiB, Redis' limit, and what a layer above may add to it.
 pub(crate) const MAX_VALUE_LEN: usize = (512 << 20) + 4096;
 
+/// Greatest sequence number with which a log is opened: beyond what any log reaches, and so far from the end of
+/// 64 bits that counting on from it does not run over.
+pub(crate) const MAX_SEQUENCE: u64 = u64::MAX >> 1;
+
 const MARK_VALUE_LEN: usize = size_of::<Salt>() + 4;
 pub(crate) const MARK_LEN: usize = HEADER_LEN + MARK_VALUE_LEN;
 
@@ -129,7 +133,7 @@ pub(crate) struct ChainLink {
 /// What a record says of its value, if that is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Compressed {
-    codec: u8,
+    pub(crate) codec: u8,
     pub(crate) raw_len: u32,
 }
 
@@ -180,6 +184,15 @@ pub(crate) fn claimed_len(bytes: &[u8]) -> Result<usize, Invalid> {
     let value_len = be_u32(bytes, 8) as usize;
     if key_len > MAX_KEY_LEN || value_len > MAX_VALUE_LEN {
         return Err(Invalid::Bad("a length in a record's header is out of range"));
+    }
+    // Else it would be taken for the record of a key.
+    let fits = match kind {
+        Kind::Mark => tag == kind as u8 && key_len == 0 && value_len == MARK_VALUE_LEN,
+        Kind::Retired | Kind::Void => tag == kind as u8 && key_len == 0,
+        _ => true,
+    };
+    if !fits {
+        return Err(Invalid::Bad("a record of the log's own has another form than these have"));
     }
     let plain = encoded_len(kind, tag & FLAG_EXPIRY != 0, key_len, value_len);
     Ok(plain + compressed_head_len(bytes))
@@ -251,6 +264,10 @@ pub(crate) struct Head {
 
 /// Longest part of a record before its key.
 pub(crate) const MAX_HEAD_LEN: usize = HEADER_LEN + EXPIRY_LEN + LINK_LEN + COMPRESSED_LEN;
+
+/// Longest record. The keydir has the uppermost bit of a length for itself.
+pub(crate) const MAX_LEN: usize = MAX_HEAD_LEN + MAX_KEY_LEN + MAX_VALUE_LEN;
+const _: () = assert!(MAX_LEN < 1 << 31);
 
 impl Head {
     /// The head of the record at the front of `bytes`, which may end behind it. Its checksum, which covers the
@@ -549,6 +566,25 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(Record::parse(&damaged).is_err(), "bit {bit}");
+        }
+    }
+
+    /// Found by fuzzing: it became a key.
+    #[test]
+    fn a_mark_of_another_form_is_refused() {
+        let sealed = |key: &[u8], value: &[u8], more| {
+            let mut out = Vec::new();
+            encode(&mut out, Kind::Mark, UnixMillis(0), None, None, key, value);
+            seal(&mut out, 1, more);
+            out
+        };
+        let value = [0; MARK_VALUE_LEN];
+        assert!(Record::parse(&sealed(b"", &value, false)).is_ok());
+        for (key, value, more) in
+            [(&b"k"[..], &value[..], false), (b"", &value[1..], false), (b"", &value, true)]
+        {
+            let parsed = sealed(key, value, more);
+            assert!(matches!(Record::parse(&parsed), Err(Invalid::Bad(_))));
         }
     }
 

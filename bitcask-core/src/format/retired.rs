@@ -1,6 +1,8 @@
 //! The numbers of segments that have gone.
 
 use super::be_u32;
+use super::segment::MAX_ID;
+use std::ops::RangeInclusive;
 
 /// Numbers of segments that compaction has taken out of use, or that were given out and came to nothing: no
 /// file of theirs is missed. As few ranges as there are gaps, since old segments go together.
@@ -50,6 +52,19 @@ impl Retired {
         self.ranges.last().map(|(_, last)| *last)
     }
 
+    /// The numbers from 1 to `last` that are not among these, in ranges: there may be very many of them.
+    pub(crate) fn gaps(&self, last: u32) -> impl Iterator<Item = RangeInclusive<u32>> {
+        let starts = self.ranges.iter().map(|(start, end)| (u64::from(*start), u64::from(*end)));
+        let mut next = 1;
+        let stop = u64::from(last) + 1;
+        starts.chain([(stop, stop)]).filter_map(move |(start, end)| {
+            let first = std::mem::replace(&mut next, end + 1);
+            let until = start.min(stop);
+            // Both are of 32 bits: what is below `stop` is.
+            (first < until).then(|| first as u32..=(until - 1) as u32)
+        })
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let numbers = self.ranges.iter().flat_map(|(first, last)| [first, last]);
         numbers.flat_map(|number| number.to_be_bytes()).collect()
@@ -63,9 +78,13 @@ impl Retired {
         let mut retired = Retired::default();
         for range in bytes.chunks_exact(RANGE_LEN) {
             let (first, last) = (be_u32(range, 0), be_u32(range, 4));
-            let above = retired.last().is_none_or(|before| before < first);
+            let above =
+                retired.last().is_none_or(|before| u64::from(before) + 1 < u64::from(first));
             if first == 0 || first > last || !above {
                 return Err("a list of retired segments is out of order");
+            }
+            if last > MAX_ID {
+                return Err("a list of retired segments has a number that is out of range");
             }
             retired.insert_range(first, last);
         }
@@ -88,21 +107,32 @@ mod tests {
         assert!(Retired::decode(b"\0\0\0\x02\0\0\0\x01").is_err());
         assert!(Retired::decode(b"\0\0\0\x02\0\0").is_err());
         assert!(Retired::decode(&[0; 8]).is_err());
+        let touching = b"\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x03";
+        assert!(Retired::decode(touching).is_err(), "a list has one form");
+        assert!(Retired::decode(b"\0\0\0\x01\x7f\xff\xff\xff").is_ok());
+        assert!(Retired::decode(b"\0\0\0\x01\x80\0\0\0").is_err());
     }
 
     proptest! {
         /// Model: a set of numbers.
         #[test]
         fn ranges_hold_what_was_put_in_and_read_back(
-            ids in vec(prop_oneof![1..40_u32, u32::MAX - 3..=u32::MAX], 0..40),
+            ids in vec(prop_oneof![1..40_u32, MAX_ID - 3..=MAX_ID], 0..40),
         ) {
             let mut retired = Retired::default();
             ids.iter().for_each(|id| retired.insert(*id));
             let model: BTreeSet<u32> = ids.into_iter().collect();
-            for id in (0..42).chain(u32::MAX - 5..=u32::MAX) {
+            for id in (0..42).chain(MAX_ID - 5..=MAX_ID + 2) {
                 prop_assert_eq!(retired.contains(id), model.contains(&id));
             }
             prop_assert_eq!(retired.last(), model.last().copied());
+            for last in [0, 1, 20, 41] {
+                let gaps: Vec<u32> = retired.gaps(last).flatten().collect();
+                let wanted: Vec<u32> = (1..=last).filter(|id| !model.contains(id)).collect();
+                prop_assert_eq!(gaps, wanted);
+            }
+            let missing: u64 = retired.gaps(u32::MAX).map(|gap| 1 + u64::from(gap.end() - gap.start())).sum();
+            prop_assert_eq!(missing, u64::from(u32::MAX) - model.len() as u64);
             prop_assert!(retired.ranges.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
             prop_assert_eq!(Retired::decode(&retired.encode()), Ok(retired.clone()));
             let mut twice = retired.clone();

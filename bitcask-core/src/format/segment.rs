@@ -14,6 +14,10 @@ use super::be_u32;
 /// |     16 |    4 | own     | random: with the four bytes before, the salt that the segment's marks begin with |
 /// |     20 |    4 | crc     | CRC-32 of the twenty bytes before          |
 pub(crate) const HEADER_LEN: usize = 24;
+/// Greatest number of a segment with which a store is opened: beyond what any store reaches, and so far from the
+/// end of 32 bits that counting on from it does not run over.
+pub(crate) const MAX_ID: u32 = u32::MAX >> 1;
+
 const CRC_AT: usize = HEADER_LEN - 4;
 const VERSION: u8 = 1;
 const FLAG_COMPACTED: u8 = 1;

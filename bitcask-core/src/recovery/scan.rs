@@ -71,7 +71,7 @@ impl<'a> Index<'a> {
                 Err(invalid) => break Some(Damage { offset: at, reason: reason(invalid) }),
             };
             if let Some((first, sequence)) = batch {
-                let expected = sequence + (index.found.len() - first) as u64;
+                let expected = sequence.wrapping_add((index.found.len() - first) as u64);
                 let alone = matches!(record.kind, Kind::Mark | Kind::Retired | Kind::Void);
                 if alone || record.sequence != expected {
                     let reason = "a batch is interrupted by another record";

@@ -41,7 +41,7 @@ struct Arguments {
     debug: bool,
     /// Write a backup of everything to this file on SIGUSR1
     #[arg(long, value_name = "FILE")]
-    bak: Option<PathBuf>,
+    bak: Option<OsString>,
     /// Print the version
     #[arg(short = 'v', short_alias = 'V', long)]
     version: bool,
@@ -117,9 +117,9 @@ impl Arguments {
             config.cache_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         }
         // As bitmapist-server takes it: no name, or that of the data, is none.
-        let unnamed = |path: &PathBuf| path.as_os_str().is_empty() || *path == config.dir;
+        let unnamed = |path: &OsString| path.is_empty() || *path == config.dir.as_os_str();
         if let Some(path) = self.bak.filter(|path| !unnamed(path)) {
-            config.bak = Some(path);
+            config.bak = Some(path.into());
         }
         if let Some(count) = self.maxclients {
             config.maxclients = count as usize;

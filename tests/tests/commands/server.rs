@@ -2,7 +2,7 @@
 
 use super::{fresh, talk};
 use resp::Reply;
-use tests::{is_redis, shown};
+use tests::{is_redis, shown, until};
 
 #[test]
 fn databases_are_counted_and_emptied() {
@@ -208,7 +208,9 @@ fn times_sizes_and_saves() {
         ",
     );
     if !is_redis() {
-        // There, the one that was scheduled may be running.
+        until("the first is made", || {
+            shown(&client.run("INFO persistence")).contains("rdb_bgsave_in_progress:0")
+        });
         client.talk("BGSAVE → +Background saving started");
     }
     let Reply::Bulk(picture) = client.run("LOLWUT") else { panic!("LOLWUT replies a string") };
