@@ -16,6 +16,10 @@ pub struct Batch {
     pub(crate) bytes: Vec<u8>,
     pub(crate) records: Vec<Pending>,
     too_large: Option<(&'static str, usize, usize)>,
+    /// The sequence number that the batch's only record keeps: compaction's, which writes anew what is there.
+    pub(crate) keeps: Option<u64>,
+    /// Records that die of the batch's deltas: these carry their changes.
+    pub(crate) absorbed: Vec<Location>,
 }
 
 /// A record in a batch: where it lies in the batch's bytes, and what the keydir must know.
@@ -33,7 +37,8 @@ pub(crate) struct Pending {
 impl Batch {
     /// An empty batch whose records will carry the timestamp `now`.
     pub fn new(now: UnixMillis) -> Self {
-        Batch { now, bytes: Vec::new(), records: Vec::new(), too_large: None }
+        let (bytes, records, absorbed) = (Vec::new(), Vec::new(), Vec::new());
+        Batch { now, bytes, records, too_large: None, keeps: None, absorbed }
     }
 
     /// Empties the batch for another use, keeping its memory.
@@ -42,6 +47,8 @@ impl Batch {
         self.bytes.clear();
         self.records.clear();
         self.too_large = None;
+        self.keeps = None;
+        self.absorbed.clear();
     }
 
     /// Number of records.
@@ -116,7 +123,37 @@ impl Batch {
         let len = record::encoded_len(Kind::Delta, expires_at.is_some(), key.len(), delta.len());
         let bytes = next.kept_bytes + len as u64;
         let link = ChainLink::after(next.previous, next.level, next.kept + 1, bytes);
+        self.absorbed.extend(chain.absorbed());
         self.push(Kind::Delta, key, delta, expires_at, Some(link), Some(chain.newest()))
+    }
+
+    /// Says that the value of `record` mentions places of other records, as [`crate::Batch`]'s user knows
+    /// them from [`crate::Bitcask::location`]: before compaction lets go of a segment, it asks
+    /// [`crate::Guard::let_go`], which finds such keys with [`crate::Bitcask::take_referring`].
+    pub fn refers(&mut self, record: RecordIndex) {
+        let pending = &self.records[record.0 as usize];
+        if self.too_large.is_none() {
+            record::set_refers(&mut self.bytes[pending.start..pending.end]);
+        }
+    }
+
+    /// The list of the segments that have gone.
+    pub(crate) fn retired(&mut self, list: &[u8]) {
+        self.push(Kind::Retired, b"", list, None, None, None);
+    }
+
+    /// A batch of one put that stands for what is there already: it keeps the sequence number, and takes
+    /// the place of the record at `follows`, which must be the newest still.
+    pub(crate) fn rewrite(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        expires_at: Option<UnixMillis>,
+        sequence: u64,
+        follows: Location,
+    ) -> RecordIndex {
+        self.keeps = Some(sequence);
+        self.push(Kind::Put, key, value, expires_at, None, Some(follows))
     }
 
     fn push(
@@ -185,12 +222,15 @@ impl Batch {
     }
 
     /// Gives every record its sequence number and CRC.
-    pub(crate) fn seal(&mut self, first_sequence: u64) {
+    /// Returns the next number.
+    pub(crate) fn seal(&mut self, next_sequence: u64) -> u64 {
+        let first_sequence = self.keeps.unwrap_or(next_sequence);
         let last = self.records.len().saturating_sub(1);
         for (i, pending) in self.records.iter().enumerate() {
             let record = &mut self.bytes[pending.start..pending.end];
             record::seal(record, first_sequence + i as u64, i != last);
         }
+        if self.keeps.is_some() { next_sequence } else { next_sequence + self.records.len() as u64 }
     }
 }
 

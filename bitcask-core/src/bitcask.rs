@@ -1,8 +1,9 @@
 //! The store: open, read, write, wait for the disk.
 
+use crate::compaction::{self, CompactionOptions, CompactionReport, Progress, Reclaimable};
 use crate::format::record::Kind;
 use crate::housekeeping::Housekeeper;
-use crate::keydir::KeyDir;
+use crate::keydir::{KeyDir, Place};
 use crate::log::{Log, OwnedRecord, Placed, io_error};
 use crate::recovery::{self, RecoveryReport};
 use crate::stats::Stats;
@@ -15,7 +16,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll, Wake, Waker};
 
 const LOCK_NAME: &str = "lock";
@@ -32,9 +33,10 @@ pub struct Bitcask {
 
 /// What the handle and the housekeeper share.
 pub(crate) struct Store {
-    log: Log,
-    keydir: RwLock<KeyDir>,
-    fold: Option<Arc<dyn Fold>>,
+    pub(crate) log: Log,
+    pub(crate) keydir: RwLock<KeyDir>,
+    pub(crate) compaction: compaction::State,
+    pub(crate) fold: Option<Arc<dyn Fold>>,
     recovery: RecoveryReport,
     reads: AtomicU64,
     // Held until everything above is gone.
@@ -79,6 +81,8 @@ pub struct Entry {
     pub sequence: u64,
     /// When the newest record was written, by the writer's clock.
     pub written_at: UnixMillis,
+    /// Whether a record of it was said to mention places of others: see [`Batch::refers`].
+    pub refers: bool,
 }
 
 impl Bitcask {
@@ -108,12 +112,20 @@ impl Bitcask {
             dir.clone(),
             recovered.sealed,
             recovered.active,
+            recovered.next_id,
             recovered.next_sequence,
             options.segment_bytes,
             options.durability,
         );
+        let compaction = compaction::State::new(
+            &options,
+            recovered.retired,
+            recovered.abandoned,
+            recovered.referring,
+        );
         let store = Arc::new(Store {
             log,
+            compaction,
             keydir: RwLock::new(recovered.keydir),
             fold: options.fold,
             recovery: recovered.report,
@@ -144,13 +156,7 @@ impl Bitcask {
         if entry.expires_at.is_some_and(|at| at <= now) {
             return Ok(None);
         }
-        let mut deltas = entry.deltas.iter();
-        let Some(first) = deltas.next() else { return Ok(Some(entry.base)) };
-        let fold = self.store.fold.as_ref().ok_or(Error::NoFold)?;
-        let folded = deltas
-            .try_fold(first.clone(), |older, newer| fold.compose(&older, newer))
-            .and_then(|delta| fold.apply(&entry.base, &delta));
-        folded.map(Some).map_err(|reason| self.store.damaged(entry.chain.newest(), reason))
+        self.store.fold(entry).map(Some)
     }
 
     /// The records of `key` as they lie in the log, expired or not.
@@ -158,8 +164,7 @@ impl Bitcask {
     /// # Errors
     /// [`Error::Corrupt`] if a record fails its check; [`Error::Io`].
     pub fn entry(&self, key: &[u8]) -> Result<Option<Entry>, Error> {
-        let Some(location) = self.store.keydir().get(key) else { return Ok(None) };
-        self.store.entry(key, location).map(Some)
+        self.store.newest(key, |location| self.store.entry(key, location))
     }
 
     /// Where the newest record of `key` lies, expired or not. Never reads the disk.
@@ -167,12 +172,13 @@ impl Bitcask {
         self.store.keydir().get(key)
     }
 
-    /// The records of `key` as they were when the one at `location` was its newest. The log only grows, so
-    /// they are there whatever has become of the key since.
+    /// The records of `key` as they were when the one at `location` was its newest. They are there whatever has
+    /// become of the key since, until compaction lets go of a segment that has one of them: who keeps
+    /// locations for later keeps that from happening by a [`crate::Guard`].
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if there is no record of `key` at `location`, or it fails its check;
-    /// [`Error::Io`].
+    /// [`Error::Retired`] if compaction has let go of a segment; [`Error::Corrupt`] if there is no record of
+    /// `key` at `location`, or it fails its check; [`Error::Io`].
     pub fn entry_at(&self, key: &[u8], location: Location) -> Result<Entry, Error> {
         self.store.entry(key, location)
     }
@@ -182,10 +188,8 @@ impl Bitcask {
     /// # Errors
     /// As [`Bitcask::entry`].
     pub fn newest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let Some(location) = self.store.keydir().get(key) else { return Ok(None) };
-        let read =
-            self.store.read(key, location.segment, location.offset, location.len as usize)?;
-        Ok(Some(read.into_value()))
+        let read = self.store.newest(key, |location| self.store.read_at(key, location))?;
+        Ok(read.map(OwnedRecord::into_value))
     }
 
     /// The expiry of `key`, from its newest record: one read. `None` if there is no such key, or it never
@@ -194,10 +198,8 @@ impl Bitcask {
     /// # Errors
     /// As [`Bitcask::entry`].
     pub fn expiry(&self, key: &[u8]) -> Result<Option<UnixMillis>, Error> {
-        let Some(location) = self.store.keydir().get(key) else { return Ok(None) };
-        let read =
-            self.store.read(key, location.segment, location.offset, location.len as usize)?;
-        Ok(read.record().expires_at)
+        let read = self.store.newest(key, |location| self.store.read_at(key, location))?;
+        Ok(read.and_then(|read| read.record().expires_at))
     }
 
     /// True if the log has a value for `key`, expired or not. Never reads the disk.
@@ -232,24 +234,7 @@ impl Bitcask {
                 });
                 if moved { Err(Error::ChainMoved) } else { Ok(()) }
             },
-            |batch, placed| {
-                let mut keydir = store.keydir.write().unwrap_or_else(PoisonError::into_inner);
-                for record in &batch.records {
-                    let key = batch.key(record);
-                    match record.kind {
-                        Kind::Put | Kind::Delta => {
-                            keydir.insert(key, placed.location(record.start, record.end));
-                        }
-                        Kind::Delete => {
-                            keydir.remove(key);
-                        }
-                        Kind::DeletePrefix => {
-                            keydir.remove_prefix(key, &mut |_| {});
-                        }
-                        Kind::Mark => unreachable!("the log writes marks by itself"),
-                    }
-                }
-            },
+            |batch, placed| store.apply(batch, placed),
         )?;
         Ok(Committed { placed })
     }
@@ -381,11 +366,93 @@ impl Bitcask {
         }
     }
 
-    /// Does what is due: under [`Durability::EverySecond`] a sync, and hints for sealed segments. Only
-    /// for stores opened without [`Options::background`].
+    /// Does what is due: under [`Durability::EverySecond`] a sync, hints for sealed segments, and compaction if
+    /// [`Options::compaction`] asks for it. Only for stores opened without [`Options::background`].
     pub fn tick(&self) {
         self.store.sync_if_due();
         self.store.write_due_hints();
+        self.store.compact_if_due();
+    }
+
+    /// Copies what is alive in segments that hold much that is dead, and gives their space back. Reads and
+    /// writes go on meanwhile. All sealed segments beyond the thresholds of `options` are taken;
+    /// [`CompactionOptions::everything`] takes all there is. Waits for a compaction that is running.
+    ///
+    /// `now` decides what has expired; `progress` is told how it goes, and may stop it: what was done by
+    /// then is kept, and a later compaction goes on from there.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a segment is damaged, [`Error::Full`] if the disk has no room for the copies,
+    /// [`Error::Poisoned`], [`Error::Io`]. After any of them everything is there as before.
+    ///
+    /// # Examples
+    /// ```
+    /// use bitcask_core::{Bitcask, CompactionOptions, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// let now = UnixMillis(1_700_000_000_000);
+    /// for i in 0..100_u8 {
+    ///     store.put(b"the same key", &[i; 1000], now)?;
+    /// }
+    /// let report = store.compact(&CompactionOptions::everything(), now, &mut |_| {
+    ///     std::ops::ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(report.moved, 1);
+    /// assert!(store.stats().disk_bytes < 2000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn compact(
+        &self,
+        options: &CompactionOptions,
+        now: UnixMillis,
+        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> Result<CompactionReport, Error> {
+        self.store.compact(options, now, progress)
+    }
+
+    /// How much of the segments is dead: what compacting everything would give back, about. Exact without
+    /// delta chains, an estimate with them.
+    pub fn reclaimable(&self) -> Reclaimable {
+        self.store.reclaimable()
+    }
+
+    /// How the last compaction in the background ended; `None` before there was one.
+    pub fn last_compaction(&self) -> Option<Result<CompactionReport, String>> {
+        self.store.compaction.last()
+    }
+
+    /// Changes how compaction in the background decides, from its next look on; `None` turns it off.
+    pub fn set_compaction(&self, options: Option<CompactionOptions>) {
+        self.store.compaction.set_options(options);
+    }
+
+    /// Changes how many bytes a second compaction reads and writes at most, also of one that is running. 0
+    /// means: as many as it can.
+    pub fn set_compaction_rate(&self, bytes_per_second: u64) {
+        self.store.compaction.set_rate(bytes_per_second);
+    }
+
+    /// Stops a compaction that is running, waits for it, and lets none begin any more. Closing does so, too.
+    pub fn stop_compaction(&self) {
+        self.store.compaction.stop();
+    }
+
+    /// Keys whose newest record was said to mention places of others ([`Batch::refers`]), as opening has
+    /// found them; empty from the second call on.
+    pub fn take_referring(&self) -> Vec<Vec<u8>> {
+        self.store.compaction.take_referring()
+    }
+
+    /// While the returned value lives, compaction moves no record: a location that was looked up stays that of
+    /// its key unless somebody writes. Brief, please: compaction waits.
+    pub fn hold_moves(&self) -> compaction::Held<'_> {
+        self.store.compaction.hold()
+    }
+
+    /// How often compaction has moved records. A location that was looked up *after* this was asked is still
+    /// good if it is the same under [`Bitcask::hold_moves`].
+    pub fn moves(&self) -> u64 {
+        self.store.compaction.moves()
     }
 
     /// Syncs, writes the hint of the last segment, and lets the directory go. Dropping the store does
@@ -398,6 +465,7 @@ impl Bitcask {
     }
 
     fn shut(&mut self) -> Result<(), Error> {
+        self.store.compaction.stop();
         self.housekeeper = None;
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
@@ -419,11 +487,85 @@ impl fmt::Debug for Bitcask {
 }
 
 impl Store {
-    fn keydir(&self) -> RwLockReadGuard<'_, KeyDir> {
+    pub(crate) fn keydir(&self) -> RwLockReadGuard<'_, KeyDir> {
         self.keydir.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn damaged(&self, at: Location, reason: &'static str) -> Error {
+    pub(crate) fn keydir_mut(&self) -> RwLockWriteGuard<'_, KeyDir> {
+        self.keydir.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a batch that has been placed visible, and counts what comes to life and what dies.
+    pub(crate) fn apply(&self, batch: &Batch, placed: Placed) {
+        let segments = self.log.segments();
+        let book = |at: Location, alive: bool| {
+            // What has gone needs no counting.
+            if let Some(segment) = segments.get(&at.segment) {
+                segment.book(if alive { i64::from(at.len) } else { -i64::from(at.len) });
+            }
+        };
+        let died = |place: Place| {
+            book(place.location, false);
+            if place.is_delta {
+                self.compaction.chain_died(place.location);
+            }
+        };
+        let mut keydir = self.keydir_mut();
+        for record in &batch.records {
+            let key = batch.key(record);
+            match record.kind {
+                Kind::Put | Kind::Delta => {
+                    let (at, is_delta) =
+                        (placed.location(record.start, record.end), record.kind == Kind::Delta);
+                    book(at, true);
+                    let before = keydir.insert_record(key, at, is_delta);
+                    // A delta keeps alive what it follows.
+                    if let Some(before) = before.filter(|_| !is_delta) {
+                        died(before);
+                    }
+                }
+                Kind::Delete => keydir.remove_record(key).map_or((), died),
+                Kind::DeletePrefix => drop(keydir.remove_prefix_records(key, &mut |at| died(at))),
+                Kind::Retired => {}
+                Kind::Mark => unreachable!("the log writes marks by itself"),
+            }
+        }
+        batch.absorbed.iter().for_each(|at| book(*at, false));
+    }
+
+    /// What `read` makes of the newest record of `key`. If compaction moves it and lets go of its segment
+    /// meanwhile, the key is looked up again, so that nobody waits for compaction.
+    fn newest<T>(
+        &self,
+        key: &[u8],
+        read: impl Fn(Location) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let mut tried = None;
+        loop {
+            let Some(location) = self.keydir().get(key) else { return Ok(None) };
+            match read(location) {
+                Err(Error::Retired { .. }) if tried != Some(location) => tried = Some(location),
+                Err(Error::Retired { .. }) => {
+                    let reason = "a record's predecessor lies in a segment that is not there";
+                    return Err(self.damaged(location, reason));
+                }
+                read => return read.map(Some),
+            }
+        }
+    }
+
+    /// The value that an entry's records come to.
+    pub(crate) fn fold(&self, entry: Entry) -> Result<Vec<u8>, Error> {
+        let mut deltas = entry.deltas.iter();
+        let Some(first) = deltas.next() else { return Ok(entry.base) };
+        let fold = self.fold.as_ref().ok_or(Error::NoFold)?;
+        let folded = deltas
+            .try_fold(first.clone(), |older, newer| fold.compose(&older, newer))
+            .and_then(|delta| fold.apply(&entry.base, &delta));
+        folded.map_err(|reason| self.damaged(entry.chain.newest(), reason))
+    }
+
+    pub(crate) fn damaged(&self, at: Location, reason: &'static str) -> Error {
         let name = crate::format::segment::file_name(at.segment);
         crate::log::corrupt(&*self.log.dir, &name, u64::from(at.offset), reason)
     }
@@ -436,8 +578,22 @@ impl Store {
         offset: u32,
         guess: usize,
     ) -> Result<OwnedRecord, Error> {
+        self.check(key, segment, offset, self.log.read(segment, offset, guess)?)
+    }
+
+    fn read_at(&self, key: &[u8], at: Location) -> Result<OwnedRecord, Error> {
+        self.read(key, at.segment, at.offset, at.len as usize)
+    }
+
+    /// Counts a record that was read, and checks that it is one of `key`.
+    fn check(
+        &self,
+        key: &[u8],
+        segment: u32,
+        offset: u32,
+        read: OwnedRecord,
+    ) -> Result<OwnedRecord, Error> {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let read = self.log.read(segment, offset, guess)?;
         let record = read.record();
         if record.key == key && matches!(record.kind, Kind::Put | Kind::Delta) {
             return Ok(read);
@@ -447,24 +603,42 @@ impl Store {
     }
 
     /// Follows a chain from its newest record to its base.
-    fn entry(&self, key: &[u8], newest: Location) -> Result<Entry, Error> {
-        let read = self.read(key, newest.segment, newest.offset, newest.len as usize)?;
-        let record = read.record();
+    pub(crate) fn entry(&self, key: &[u8], newest: Location) -> Result<Entry, Error> {
+        self.entry_through(key, newest, &|segment, offset, guess| {
+            self.log.read(segment, offset, guess)
+        })
+    }
+
+    /// As [`Store::entry`], with records as `read` gives them.
+    pub(crate) fn entry_through(
+        &self,
+        key: &[u8],
+        newest: Location,
+        read: &dyn Fn(u32, u32, usize) -> Result<OwnedRecord, Error>,
+    ) -> Result<Entry, Error> {
+        let read = |segment, offset, guess| {
+            self.check(key, segment, offset, read(segment, offset, guess)?)
+        };
+        let first = read(newest.segment, newest.offset, newest.len as usize)?;
+        let record = first.record();
         let (sequence, expires_at) = (record.sequence, record.expires_at);
+        let (mut later, mut refers) = (sequence, record.refers);
         let written_at = record.timestamp;
         // Newest first; the level of a link is known only of deltas, that is, of all but the last.
         let mut links = Vec::new();
         let (mut at, mut previous) = (newest, record.link);
-        let mut values = vec![read.into_value()];
+        let mut values = vec![first.into_value()];
         while let Some(link) = previous {
-            // A record follows one that was there before it, so a chain ends; a damaged link that passed
-            // its CRC must not lead in circles.
-            if (link.segment, link.offset) >= (at.segment, at.offset) {
+            links.push((at, link.level));
+            let read = read(link.segment, link.offset, GUESS_BYTES)?;
+            let record = read.record();
+            // A record follows one that is older, wherever that lies, so a chain ends; a damaged link that
+            // passed its CRC must not lead in circles.
+            if record.sequence >= later {
                 return Err(self.damaged(at, "a delta follows a later record"));
             }
-            links.push((at, link.level));
-            let read = self.read(key, link.segment, link.offset, GUESS_BYTES)?;
-            let record = read.record();
+            later = record.sequence;
+            refers |= record.refers;
             let len = u32::try_from(record.len).expect("a record is shorter than 4 GiB");
             at = Location { segment: link.segment, offset: link.offset, len };
             previous = record.link;
@@ -474,10 +648,10 @@ impl Store {
         let chain = Chain::from_links(at, links.into_iter().rev());
         let deltas = values.split_off(1);
         let base = values.pop().expect("a chain has a base");
-        Ok(Entry { base, deltas, chain, expires_at, sequence, written_at })
+        Ok(Entry { base, deltas, chain, expires_at, sequence, written_at, refers })
     }
 
-    fn sync(self: &Arc<Self>) -> Result<(), Error> {
+    pub(crate) fn sync(self: &Arc<Self>) -> Result<(), Error> {
         block_on(Durable { store: self, position: self.log.position(), on_disk: true })
     }
 

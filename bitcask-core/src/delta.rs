@@ -113,15 +113,26 @@ impl Chain {
         self.next_link().kept_bytes - u64::from(self.base.len)
     }
 
+    /// The records that the next delta takes the place of.
+    pub(crate) fn absorbed(&self) -> impl Iterator<Item = Location> {
+        let gone = &self.deltas[self.deltas.len() - self.absorbs()..];
+        gone.iter().map(|link| link.location)
+    }
+
+    /// Its records, oldest first.
+    pub(crate) fn locations(&self) -> impl Iterator<Item = Location> {
+        std::iter::once(self.base).chain(self.deltas.iter().map(|link| link.location))
+    }
+
     /// What the next delta says of the chain before it.
     pub(crate) fn next_link(&self) -> NextLink {
         let (absorbed, level) = self.next();
-        let kept = &self.deltas[..self.deltas.len() - absorbed];
+        let (kept, gone) = self.deltas.split_at(self.deltas.len() - absorbed);
         NextLink {
             previous: kept.last().map_or(self.base, |link| link.location),
             level,
             kept: 1 + kept.len(),
-            kept_bytes: self.bytes() - bytes(&self.deltas[kept.len()..]),
+            kept_bytes: self.bytes() - bytes(gone),
         }
     }
 }

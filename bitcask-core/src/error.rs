@@ -54,6 +54,11 @@ pub enum Error {
     },
     /// A delta was to follow a record that is no longer the newest of its key.
     ChainMoved,
+    /// The record that was asked for by its place lies in a segment that compaction has let go of.
+    Retired {
+        /// The segment's number.
+        segment: u32,
+    },
     /// The key's value is a chain of deltas, and the store was opened without a [`crate::Fold`].
     NoFold,
 }
@@ -86,6 +91,9 @@ impl fmt::Display for Error {
             }
             Error::ChainMoved => {
                 f.write_str("the delta follows a record that is no longer the newest")
+            }
+            Error::Retired { segment } => {
+                write!(f, "segment {segment} has been compacted; look the key up again")
             }
             Error::NoFold => {
                 f.write_str("the value is a chain of deltas and the store has no fold")

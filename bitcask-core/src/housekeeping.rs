@@ -1,4 +1,4 @@
-//! What happens beside the callers: a sync every second, and hints for sealed segments.
+//! What happens beside the callers: a sync every second, hints for sealed segments, and compaction.
 
 use crate::bitcask::Store;
 use crate::log::lock;
@@ -15,11 +15,13 @@ pub(crate) struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// Two threads: the hint of a large segment takes seconds, and no sync may wait for it.
+    /// Three threads: the hint of a large segment takes seconds, a compaction minutes, and no sync may wait for
+    /// them.
     pub(crate) fn start(store: &Weak<Store>) -> std::io::Result<Self> {
         let mut housekeeper = Housekeeper { stop: Arc::default(), threads: Vec::new() };
         housekeeper.spawn("bitcask-sync", store, Store::sync_if_due)?;
         housekeeper.spawn("bitcask-hints", store, |store| store.write_due_hints())?;
+        housekeeper.spawn("bitcask-compact", store, Store::compact_if_due)?;
         Ok(housekeeper)
     }
 

@@ -11,12 +11,15 @@
 //! * **Small changes cost small writes.** A *delta* follows the key's previous record instead of
 //!   replacing it; a [`Fold`] of the caller's brings them together. See [`Chain`].
 //! * **The order of keys is there for free**: [`Bitcask::walk`] serves prefixes and ranges from memory.
+//! * **Space comes back**: compaction ([`Bitcask::compact`], or in the background by [`Options::compaction`])
+//!   moves what is alive together, at a bounded rate, while reads and writes go on.
 //! * **Damage is never skipped silently.** Every read checks a CRC; opening refuses a damaged log and says
 //!   where. Only a write that a crash cut short is cut off, and reported.
 //! * **Files are behind a seam** ([`storage`]), and a simulated disk that loses, tears and refuses comes
 //!   with the crate: test what you build on it as this crate is tested.
 //!
-//! The crate reads no clock: who writes says when, and who reads says what time it is.
+//! The crate reads no clock: who writes says when, and who reads says what time it is. The one exception is
+//! compaction in the background, which asks [`Options::clock`].
 //!
 //! # Examples
 //! ```
@@ -48,6 +51,7 @@ pub mod storage;
 mod batch;
 mod bitcask;
 mod clock;
+mod compaction;
 mod delta;
 mod error;
 mod format;
@@ -60,7 +64,11 @@ mod stats;
 
 pub use batch::{Batch, RecordIndex};
 pub use bitcask::{Bitcask, Committed, Durable, Entry, Position};
-pub use clock::UnixMillis;
+pub use clock::{Clock, SystemClock, UnixMillis};
+pub use compaction::{
+    CompactionOptions, CompactionReport, Guard, Held, Progress, Reclaimable, Step, Thresholds,
+    Triggers,
+};
 pub use delta::{Chain, Fold};
 pub use error::Error;
 pub use location::Location;

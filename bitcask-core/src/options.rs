@@ -1,6 +1,6 @@
 //! How a store is opened.
 
-use crate::Fold;
+use crate::{Clock, CompactionOptions, Fold, Guard, SystemClock};
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,6 +28,19 @@ pub struct Options {
     /// Whether a thread of the store's own syncs every second and writes hint files (the default). If
     /// not, call [`crate::Bitcask::tick`] now and then.
     pub background: bool,
+    /// When compaction runs by itself, and on what; `None` (the default): only when asked for by
+    /// [`crate::Bitcask::compact`].
+    pub compaction: Option<CompactionOptions>,
+    /// How many bytes a second compaction reads and writes at most; 0 (the default): as many as it can. See
+    /// [`crate::Bitcask::set_compaction_rate`].
+    pub compaction_rate: u64,
+    /// Whether compaction drops what has expired (the default). A layer above that keeps an index of its own
+    /// expiries turns this off.
+    pub drop_expired: bool,
+    /// Asked before compaction lets go of segments: for a layer above that keeps places of records.
+    pub guard: Option<Arc<dyn Guard>>,
+    /// What compaction in the background knows of time. Nothing else looks at it.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Default for Options {
@@ -37,6 +50,11 @@ impl Default for Options {
             segment_bytes: 256 << 20,
             fold: None,
             background: true,
+            compaction: None,
+            compaction_rate: 0,
+            drop_expired: true,
+            guard: None,
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -48,6 +66,9 @@ impl fmt::Debug for Options {
             .field("segment_bytes", &self.segment_bytes)
             .field("fold", &self.fold.is_some())
             .field("background", &self.background)
-            .finish()
+            .field("compaction", &self.compaction)
+            .field("compaction_rate", &self.compaction_rate)
+            .field("drop_expired", &self.drop_expired)
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! The index of one segment: its keys in order, and where each one's newest record lies.
 
 use super::record::Kind;
+use super::retired::Retired;
 use super::{be_u32, be_u64};
 use crate::Location;
 
@@ -14,20 +15,27 @@ use crate::Location;
 /// |     12 |    4 | covered      | bytes of the segment, from its start, that are indexed   |
 /// |     16 |    8 | max_sequence | greatest sequence number in them                         |
 /// |     24 |    8 | count        | number of entries                                        |
-/// |     32 |      | entries      |                                                          |
+/// |     32 |    8 | min_sequence | least sequence number in them; all ones without records  |
+/// |     40 |    4 | retired_len  | bytes of the list that follows                           |
+/// |     44 |      | retired      | segments that have gone: see [`super::retired`]          |
+/// |        |      | entries      |                                                          |
 /// |   last |    4 | crc          | CRC-32 of every byte before                              |
 ///
 /// An entry, in ascending order of (key, kind is delete prefix first):
 ///
 /// | offset | size | field    | meaning                                       |
 /// |-------:|-----:|----------|-----------------------------------------------|
-/// |      0 |    1 | kind     | of the record, as in the segment              |
+/// |      0 |    1 | kind     | of the record, as in the segment, with its flag 4 |
 /// |      1 |    3 | key_len  |                                               |
 /// |      4 |    8 | sequence | of the record                                 |
 /// |     12 |    4 | offset   | of the record                                 |
 /// |     16 |    4 | len      | of the record                                 |
-/// |     20 |      | key      |                                               |
-pub(crate) const HEADER_LEN: usize = 32;
+/// |        |    4 | linked   | only of a delta: the segment of the record that it follows |
+/// |        |    4 | bytes    | only of a delta: of its chain, as in its link |
+/// |        |      | key      |                                               |
+pub(crate) const HEADER_LEN: usize = 44;
+const LINK_LEN: usize = 8;
+const FLAG_REFERS: u8 = 0x40;
 pub(crate) const ENTRY_LEN: usize = 20;
 const _: () = assert!(ENTRY_LEN == 1 + 3 + 8 + 4 + 4);
 const VERSION: u16 = 1;
@@ -40,14 +48,43 @@ pub(crate) struct HintEntry<'a> {
     pub(crate) kind: Kind,
     pub(crate) sequence: u64,
     pub(crate) location: Location,
+    /// Its value mentions places of other records.
+    pub(crate) refers: bool,
+    /// Of a delta.
+    pub(crate) link: Option<HintLink>,
+}
+
+/// What a delta says of its chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HintLink {
+    /// Of the record that it follows.
+    pub(crate) segment: u32,
+    /// Bytes of the chain's records, its own included.
+    pub(crate) bytes: u32,
+}
+
+/// What a segment holds as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) max_sequence: u64,
+    /// `u64::MAX` without records.
+    pub(crate) min_sequence: u64,
+    /// The segments that its records say have gone.
+    pub(crate) retired: Retired,
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Totals { max_sequence: 0, min_sequence: u64::MAX, retired: Retired::default() }
+    }
 }
 
 /// A hint file that passed its checks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hint<'a> {
     segment: u32,
     pub(crate) covered: u32,
-    pub(crate) max_sequence: u64,
+    pub(crate) totals: Totals,
     entries: &'a [u8],
 }
 
@@ -64,12 +101,16 @@ impl<'a> Hint<'a> {
         if body[6..8] != VERSION.to_be_bytes() || be_u32(body, 8) != segment {
             return Err("the hint is of another version or segment");
         }
-        let hint = Hint {
-            segment,
-            covered: be_u32(body, 12),
+        let retired_len = be_u32(body, 40) as usize;
+        let (retired, entries) = body[HEADER_LEN..]
+            .split_at_checked(retired_len)
+            .ok_or("a hint's list of retired segments is cut short")?;
+        let totals = Totals {
             max_sequence: be_u64(body, 16),
-            entries: &body[HEADER_LEN..],
+            min_sequence: be_u64(body, 32),
+            retired: Retired::decode(retired)?,
         };
+        let hint = Hint { segment, covered: be_u32(body, 12), totals, entries };
         let mut rest = hint.entries;
         for _ in 0..be_u64(body, 24) {
             let (entry, after) = split_entry(rest, segment).ok_or("a hint entry is malformed")?;
@@ -83,10 +124,10 @@ impl<'a> Hint<'a> {
     }
 
     /// The entries, in order.
-    pub(crate) fn entries(self) -> impl Iterator<Item = HintEntry<'a>> {
-        let mut rest = self.entries;
+    pub(crate) fn entries(&self) -> impl Iterator<Item = HintEntry<'a>> + use<'a> {
+        let (mut rest, segment) = (self.entries, self.segment);
         std::iter::from_fn(move || {
-            let (entry, after) = split_entry(rest, self.segment)?;
+            let (entry, after) = split_entry(rest, segment)?;
             rest = after;
             Some(entry)
         })
@@ -96,12 +137,22 @@ impl<'a> Hint<'a> {
 fn split_entry(bytes: &[u8], segment: u32) -> Option<(HintEntry<'_>, &[u8])> {
     let head = bytes.get(..ENTRY_LEN)?;
     let key_len = be_u32(head, 0) as usize & 0xff_ffff;
-    let rest = &bytes[ENTRY_LEN..];
+    let mut rest = &bytes[ENTRY_LEN..];
+    let kind = Kind::from_u8(head[0] & !FLAG_REFERS)
+        .filter(|kind| !matches!(kind, Kind::Mark | Kind::Retired))?;
+    let mut link = None;
+    if kind == Kind::Delta {
+        let fields = rest.get(..LINK_LEN)?;
+        link = Some(HintLink { segment: be_u32(fields, 0), bytes: be_u32(fields, 4) });
+        rest = &rest[LINK_LEN..];
+    }
     let entry = HintEntry {
         key: rest.get(..key_len)?,
-        kind: Kind::from_u8(head[0]).filter(|kind| *kind != Kind::Mark)?,
+        kind,
         sequence: be_u64(head, 4),
         location: Location { segment, offset: be_u32(head, 12), len: be_u32(head, 16) },
+        refers: head[0] & FLAG_REFERS != 0,
+        link,
     };
     Some((entry, &rest[key_len..]))
 }
@@ -110,7 +161,7 @@ fn split_entry(bytes: &[u8], segment: u32) -> Option<(HintEntry<'_>, &[u8])> {
 pub(crate) fn encode<'a>(
     segment: u32,
     covered: u32,
-    max_sequence: u64,
+    totals: &Totals,
     entries: impl Iterator<Item = HintEntry<'a>>,
 ) -> Vec<u8> {
     let mut out = Vec::new();
@@ -118,14 +169,23 @@ pub(crate) fn encode<'a>(
     out.extend_from_slice(&VERSION.to_be_bytes());
     out.extend_from_slice(&segment.to_be_bytes());
     out.extend_from_slice(&covered.to_be_bytes());
-    out.extend_from_slice(&max_sequence.to_be_bytes());
+    out.extend_from_slice(&totals.max_sequence.to_be_bytes());
     out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(&totals.min_sequence.to_be_bytes());
+    let retired = totals.retired.encode();
+    out.extend_from_slice(&(retired.len() as u32).to_be_bytes());
+    out.extend_from_slice(&retired);
     let mut count = 0_u64;
     for entry in entries {
-        out.extend_from_slice(&((entry.kind as u32) << 24 | entry.key.len() as u32).to_be_bytes());
+        let tag = entry.kind as u8 | if entry.refers { FLAG_REFERS } else { 0 };
+        out.extend_from_slice(&(u32::from(tag) << 24 | entry.key.len() as u32).to_be_bytes());
         out.extend_from_slice(&entry.sequence.to_be_bytes());
         out.extend_from_slice(&entry.location.offset.to_be_bytes());
         out.extend_from_slice(&entry.location.len.to_be_bytes());
+        if let Some(link) = entry.link {
+            out.extend_from_slice(&link.segment.to_be_bytes());
+            out.extend_from_slice(&link.bytes.to_be_bytes());
+        }
         out.extend_from_slice(entry.key);
         count += 1;
     }
@@ -140,7 +200,9 @@ mod tests {
     use super::*;
 
     fn entry(key: &[u8], kind: Kind, sequence: u64, offset: u32) -> HintEntry<'_> {
-        HintEntry { key, kind, sequence, location: Location { segment: 5, offset, len: 40 } }
+        let location = Location { segment: 5, offset, len: 40 };
+        let link = (kind == Kind::Delta).then_some(HintLink { segment: 3, bytes: 140 });
+        HintEntry { key, kind, sequence, location, refers: kind == Kind::Delta, link }
     }
 
     #[test]
@@ -149,10 +211,13 @@ mod tests {
             entry(b"", Kind::DeletePrefix, 3, 16),
             entry(b"a", Kind::Put, 4, 56),
             entry(b"b", Kind::Delete, 9, 96),
+            entry(b"c", Kind::Delta, 7, 136),
         ];
-        let bytes = encode(5, 136, 9, entries.iter().copied());
+        let mut totals = Totals { max_sequence: 9, min_sequence: 3, ..Totals::default() };
+        totals.retired.insert(4);
+        let bytes = encode(5, 176, &totals, entries.iter().copied());
         let hint = Hint::parse(&bytes, 5).unwrap();
-        assert_eq!((hint.covered, hint.max_sequence), (136, 9));
+        assert_eq!((hint.covered, &hint.totals), (176, &totals));
         assert_eq!(hint.entries().collect::<Vec<_>>(), entries);
         assert!(Hint::parse(&bytes, 6).is_err());
         for cut in 0..bytes.len() {
@@ -167,7 +232,7 @@ mod tests {
 
     #[test]
     fn an_entry_beyond_the_covered_bytes_is_refused() {
-        let bytes = encode(5, 100, 9, [entry(b"a", Kind::Put, 4, 96)].into_iter());
+        let bytes = encode(5, 100, &Totals::default(), [entry(b"a", Kind::Put, 4, 96)].into_iter());
         assert!(Hint::parse(&bytes, 5).is_err());
     }
 }

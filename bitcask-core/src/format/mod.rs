@@ -5,6 +5,7 @@
 
 pub(crate) mod hint;
 pub(crate) mod record;
+pub(crate) mod retired;
 pub(crate) mod segment;
 
 /// Big-endian fields of a fixed layout. The caller has checked the length.

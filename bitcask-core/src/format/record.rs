@@ -9,7 +9,7 @@ use crate::{Location, UnixMillis};
 /// | offset | size | field     | meaning                                                        |
 /// |-------:|-----:|-----------|----------------------------------------------------------------|
 /// |      0 |    4 | crc       | CRC-32 (IEEE) of every later byte of the record                 |
-/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows) |
+/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 7 retired); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows, 4 the value mentions places of other records) |
 /// |      5 |    3 | key_len   | bytes of key                                                   |
 /// |      8 |    4 | value_len | bytes of value                                                 |
 /// |     12 |    8 | sequence  | of the change; the greater of two is the newer                 |
@@ -27,7 +27,8 @@ use crate::{Location, UnixMillis};
 ///
 /// Then the key, then the value. A mark's value is the segment's salt (8) and the offset (4) up to which the
 /// segment was on disk when the mark was written. The salt makes it recognisable in the middle of damaged
-/// bytes, and nobody can put one there by way of a value.
+/// bytes, and nobody can put one there by way of a value. A *retired* record has no key either; its value lists
+/// segments that have gone: see [`super::retired`].
 pub(crate) const HEADER_LEN: usize = 26;
 const _: () = assert!(HEADER_LEN == 4 + 1 + 3 + 4 + 8 + 6);
 pub(crate) const EXPIRY_LEN: usize = 8;
@@ -44,6 +45,7 @@ pub(crate) const MARK_LEN: usize = HEADER_LEN + MARK_VALUE_LEN;
 
 const FLAG_MORE: u8 = 0x10;
 const FLAG_EXPIRY: u8 = 0x20;
+const FLAG_REFERS: u8 = 0x40;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -53,6 +55,7 @@ pub(crate) enum Kind {
     Delta = 3,
     DeletePrefix = 4,
     Mark = 5,
+    Retired = 7,
 }
 
 impl Kind {
@@ -63,8 +66,20 @@ impl Kind {
             3 => Kind::Delta,
             4 => Kind::DeletePrefix,
             5 => Kind::Mark,
+            7 => Kind::Retired,
             _ => return None,
         })
+    }
+
+    /// Which of two records of a key with one sequence number decides. They say the same, and yet not in the same
+    /// way: a put that compaction has made of a chain stands for its newest delta, and a delete for a put
+    /// that had expired.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Kind::Delta => 0,
+            Kind::Put => 1,
+            _ => 2,
+        }
     }
 }
 
@@ -84,6 +99,8 @@ pub(crate) struct Record<'a> {
     pub(crate) kind: Kind,
     /// The batch goes on in the record that follows.
     pub(crate) more: bool,
+    /// The value mentions places of other records.
+    pub(crate) refers: bool,
     pub(crate) sequence: u64,
     pub(crate) timestamp: UnixMillis,
     pub(crate) expires_at: Option<UnixMillis>,
@@ -110,7 +127,7 @@ pub(crate) fn claimed_len(bytes: &[u8]) -> Result<usize, Invalid> {
     }
     let tag = bytes[4];
     let kind = Kind::from_u8(tag & 0x0f).ok_or(Invalid::Bad("unknown kind of record"))?;
-    if tag & !(0x0f | FLAG_MORE | FLAG_EXPIRY) != 0 {
+    if tag & !(0x0f | FLAG_MORE | FLAG_EXPIRY | FLAG_REFERS) != 0 {
         return Err(Invalid::Bad("unknown flag in a record"));
     }
     let key_len = be_u32(bytes, 4) as usize & 0xff_ffff;
@@ -158,6 +175,7 @@ impl<'a> Record<'a> {
         Record {
             kind,
             more: tag & FLAG_MORE != 0,
+            refers: tag & FLAG_REFERS != 0,
             sequence: be_u64(bytes, 12),
             timestamp: UnixMillis(be_u64(bytes, 18) & 0xffff_ffff_ffff),
             expires_at,
@@ -208,6 +226,11 @@ pub(crate) fn encode(
 /// Corrects the length of the value of an encoded record.
 pub(crate) fn set_value_len(record: &mut [u8], value_len: usize) {
     record[8..12].copy_from_slice(&(value_len as u32).to_be_bytes());
+}
+
+/// Says of an encoded record that its value mentions places of other records.
+pub(crate) fn set_refers(record: &mut [u8]) {
+    record[4] |= FLAG_REFERS;
 }
 
 /// Completes an encoded record: its sequence number, whether its batch goes on, and the CRC.
@@ -315,6 +338,17 @@ mod tests {
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(Record::parse(&damaged).is_err(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_record_that_refers_to_others_says_so() {
+        let mut put = Vec::new();
+        encode(&mut put, Kind::Put, UnixMillis(0), None, None, b"k", b"v");
+        set_refers(&mut put);
+        seal(&mut put, 1, false);
+        assert_eq!(put[4], 0x41);
+        assert!(Record::parse(&put).unwrap().refers);
+        assert!(!Record::parse(&delta()).unwrap().refers);
     }
 
     #[test]

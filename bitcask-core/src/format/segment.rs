@@ -7,31 +7,42 @@ use super::be_u32;
 /// | offset | size | field   | meaning                                    |
 /// |-------:|-----:|---------|--------------------------------------------|
 /// |      0 |    6 | magic   | `"BCSEG\n"`                                |
-/// |      6 |    2 | version | 1                                          |
+/// |      6 |    1 | flags   | 1: compaction wrote it                     |
+/// |      7 |    1 | version | 1                                          |
 /// |      8 |    4 | id      | the segment's number, as in its name       |
 /// |     12 |    8 | salt    | random: what the segment's marks begin with |
 /// |     20 |    4 | crc     | CRC-32 of the twenty bytes before          |
 pub(crate) const HEADER_LEN: usize = 24;
 const CRC_AT: usize = HEADER_LEN - 4;
-pub(crate) const VERSION: u16 = 1;
+const VERSION: u8 = 1;
+const FLAG_COMPACTED: u8 = 1;
 const MAGIC: [u8; 6] = *b"BCSEG\n";
 
 /// What marks of a segment begin with.
 pub(crate) type Salt = [u8; 8];
 
-pub(crate) fn header(id: u32, salt: Salt) -> [u8; HEADER_LEN] {
+/// What a segment's header says, beside its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) salt: Salt,
+    /// Compaction wrote it: complete when it got its name, and never the one that is appended to.
+    pub(crate) compacted: bool,
+}
+
+pub(crate) fn header(id: u32, head: Head) -> [u8; HEADER_LEN] {
     let mut bytes = [0; HEADER_LEN];
     bytes[..6].copy_from_slice(&MAGIC);
-    bytes[6..8].copy_from_slice(&VERSION.to_be_bytes());
+    bytes[6] = if head.compacted { FLAG_COMPACTED } else { 0 };
+    bytes[7] = VERSION;
     bytes[8..12].copy_from_slice(&id.to_be_bytes());
-    bytes[12..CRC_AT].copy_from_slice(&salt);
+    bytes[12..CRC_AT].copy_from_slice(&head.salt);
     let crc = crc32fast::hash(&bytes[..CRC_AT]);
     bytes[CRC_AT..].copy_from_slice(&crc.to_be_bytes());
     bytes
 }
 
-/// Checks a header and returns its salt; the error says what is wrong.
-pub(crate) fn check_header(bytes: &[u8], id: u32) -> Result<Salt, &'static str> {
+/// Checks a header; the error says what is wrong.
+pub(crate) fn check_header(bytes: &[u8], id: u32) -> Result<Head, &'static str> {
     let Some(bytes) = bytes.get(..HEADER_LEN) else {
         return Err("the file is shorter than a segment's header");
     };
@@ -41,13 +52,14 @@ pub(crate) fn check_header(bytes: &[u8], id: u32) -> Result<Salt, &'static str> 
     if crc32fast::hash(&bytes[..CRC_AT]) != be_u32(bytes, CRC_AT) {
         return Err("the segment's header fails its checksum");
     }
-    if bytes[6..8] != VERSION.to_be_bytes() {
+    if bytes[7] != VERSION || bytes[6] & !FLAG_COMPACTED != 0 {
         return Err("the segment has a format version that this program does not know");
     }
     if be_u32(bytes, 8) != id {
         return Err("the segment's number is not that of its file name");
     }
-    Ok(bytes[12..CRC_AT].try_into().expect("eight bytes"))
+    let salt = bytes[12..CRC_AT].try_into().expect("eight bytes");
+    Ok(Head { salt, compacted: bytes[6] & FLAG_COMPACTED != 0 })
 }
 
 /// `00000001.seg`
@@ -63,6 +75,18 @@ pub(crate) fn hint_name(id: u32) -> String {
 /// `00000001.hint.tmp`: a hint that is being written.
 pub(crate) fn unfinished_hint_name(id: u32) -> String {
     format!("{id:08}.hint.tmp")
+}
+
+/// `00000001.unfinished`: a segment that compaction is writing, or (empty) a number that was given out and
+/// came to nothing.
+pub(crate) fn unfinished_name(id: u32) -> String {
+    format!("{id:08}.unfinished")
+}
+
+/// The segment number in the name of an unfinished segment.
+pub(crate) fn parse_unfinished_name(name: &str) -> Option<u32> {
+    let id = name.split('.').next()?.parse().ok()?;
+    (unfinished_name(id) == name).then_some(id)
 }
 
 /// `00000001.torn`: what was cut off the end of a segment.
@@ -94,9 +118,13 @@ mod tests {
 
     #[test]
     fn a_header_has_the_bytes_of_version_1_and_any_other_is_refused() {
-        let good = header(7, *b"saltsalt");
+        let head = Head { salt: *b"saltsalt", compacted: false };
+        let good = header(7, head);
         assert_eq!(&good[..20], b"BCSEG\n\x00\x01\x00\x00\x00\x07saltsalt");
-        assert_eq!(check_header(&good, 7), Ok(*b"saltsalt"));
+        assert_eq!(check_header(&good, 7), Ok(head));
+        let compacted = header(7, Head { compacted: true, ..head });
+        assert_eq!(&compacted[..20], b"BCSEG\n\x01\x01\x00\x00\x00\x07saltsalt");
+        assert_eq!(check_header(&compacted, 7), Ok(Head { compacted: true, ..head }));
         assert!(check_header(&good, 8).is_err());
         assert!(check_header(&good[..23], 7).is_err());
         for bit in 0..good.len() * 8 {

@@ -22,6 +22,27 @@ use handle::{Handle, Kind};
 use leaf::Leaves;
 use node::{Nodes, PREFIX_LEN};
 
+/// The bit of a stored location's length that says that the record is a delta: lengths are below 2³⁰.
+const DELTA: u32 = 1 << 31;
+
+/// A record as the keydir knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) location: Location,
+    /// It is a delta, so that the key has further records.
+    pub(crate) is_delta: bool,
+}
+
+/// From a location as it is stored.
+fn place(stored: Location) -> Place {
+    Place { location: clean(stored), is_delta: stored.len & DELTA != 0 }
+}
+
+/// A stored location without what else is in it.
+fn clean(stored: Location) -> Location {
+    Location { len: stored.len & !DELTA, ..stored }
+}
+
 /// An adaptive radix tree from byte strings to [`Location`]s.
 #[derive(Debug)]
 pub struct KeyDir {
@@ -39,7 +60,7 @@ impl Default for KeyDir {
 
 /// Where a handle is kept.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Slot {
     Root,
     Own(Handle),
     Child(Handle, u8),
@@ -73,6 +94,15 @@ impl KeyDir {
 
     /// The location of `key`.
     pub fn get(&self, key: &[u8]) -> Option<Location> {
+        self.stored(key).map(clean)
+    }
+
+    /// As [`KeyDir::get`], and says what kind of record it is.
+    pub(crate) fn record(&self, key: &[u8]) -> Option<Place> {
+        self.stored(key).map(place)
+    }
+
+    fn stored(&self, key: &[u8]) -> Option<Location> {
         let mut rest = key;
         let mut handle = self.root;
         loop {
@@ -102,14 +132,30 @@ impl KeyDir {
     /// # Panics
     /// Beyond 2²⁸ leaves of one size: about 11 GB of them.
     pub fn insert(&mut self, key: &[u8], location: Location) -> Option<Location> {
+        self.insert_record(key, location, false).map(|before| before.location)
+    }
+
+    /// As [`KeyDir::insert`], of a record that is a delta, or is none.
+    pub(crate) fn insert_record(
+        &mut self,
+        key: &[u8],
+        location: Location,
+        is_delta: bool,
+    ) -> Option<Place> {
+        debug_assert!(location.len & DELTA == 0, "no record is so long");
+        let len = location.len | if is_delta { DELTA } else { 0 };
+        self.store(key, Location { len, ..location }).map(place)
+    }
+
+    fn store(&mut self, key: &[u8], location: Location) -> Option<Location> {
         let mut rest = key;
-        let mut place = Place::Root;
+        let mut slot = Slot::Root;
         let mut handle = self.root;
         loop {
             match handle.kind() {
                 Kind::None => {
                     let leaf = self.leaves.insert(rest, location);
-                    self.put(place, leaf);
+                    self.put(slot, leaf);
                     break;
                 }
                 Kind::Leaf(_) => {
@@ -122,7 +168,7 @@ impl KeyDir {
                     let old = self.leaves.remove(handle);
                     let shared = common(&suffix, rest);
                     let (top, bottom) = self.path(&rest[..shared]);
-                    self.put(place, top);
+                    self.put(slot, top);
                     self.hang(bottom, &suffix[shared..], old);
                     self.hang(bottom, &rest[shared..], location);
                     break;
@@ -131,13 +177,13 @@ impl KeyDir {
                     let prefix = self.nodes.head(handle).prefix();
                     let shared = common(prefix, rest);
                     if shared < prefix.len() {
-                        self.split(place, handle, shared);
-                        handle = self.at(place);
+                        self.split(slot, handle, shared);
+                        handle = self.at(slot);
                     }
                     rest = &rest[shared..];
                     match rest.split_first() {
                         None => {
-                            place = Place::Own(handle);
+                            slot = Slot::Own(handle);
                             handle = self.nodes.head(handle).own;
                         }
                         Some((byte, after)) => {
@@ -145,10 +191,10 @@ impl KeyDir {
                             if child.is_none() {
                                 let leaf = self.leaves.insert(after, location);
                                 let node = self.nodes.add_child(handle, *byte, leaf);
-                                self.put(place, node);
+                                self.put(slot, node);
                                 break;
                             }
-                            place = Place::Child(handle, *byte);
+                            slot = Slot::Child(handle, *byte);
                             (handle, rest) = (child, after);
                         }
                     }
@@ -161,10 +207,15 @@ impl KeyDir {
 
     /// Removes `key`, and returns where it was.
     pub fn remove(&mut self, key: &[u8]) -> Option<Location> {
+        self.remove_record(key).map(|removed| removed.location)
+    }
+
+    /// As [`KeyDir::remove`], and says what kind of record it was.
+    pub(crate) fn remove_record(&mut self, key: &[u8]) -> Option<Place> {
         let mut rest = key;
         let mut handle = self.root;
         let mut path = Vec::new();
-        let mut place = Place::Root;
+        let mut slot = Slot::Root;
         loop {
             match handle.kind() {
                 Kind::None => return None,
@@ -175,13 +226,13 @@ impl KeyDir {
                     }
                     let location = self.leaves.remove(handle);
                     self.len -= 1;
-                    self.unlink(place, path);
-                    return Some(location);
+                    self.unlink(slot, path);
+                    return Some(place(location));
                 }
                 _ => {
-                    path.push(place);
+                    path.push(slot);
                     rest = rest.strip_prefix(self.nodes.head(handle).prefix())?;
-                    (place, handle, rest) = self.step(handle, rest);
+                    (slot, handle, rest) = self.step(handle, rest);
                 }
             }
         }
@@ -189,10 +240,19 @@ impl KeyDir {
 
     /// Removes every key that begins with `prefix`, telling `dropped` each location; returns how many.
     pub fn remove_prefix(&mut self, prefix: &[u8], dropped: &mut dyn FnMut(Location)) -> usize {
+        self.remove_prefix_records(prefix, &mut |place| dropped(place.location))
+    }
+
+    /// As [`KeyDir::remove_prefix`], and says what kinds of records they were.
+    pub(crate) fn remove_prefix_records(
+        &mut self,
+        prefix: &[u8],
+        dropped: &mut dyn FnMut(Place),
+    ) -> usize {
         let mut rest = prefix;
         let mut handle = self.root;
         let mut path = Vec::new();
-        let mut place = Place::Root;
+        let mut slot = Slot::Root;
         loop {
             let here = match handle.kind() {
                 Kind::None => return 0,
@@ -205,15 +265,15 @@ impl KeyDir {
             if handle.is_leaf() || !rest.starts_with(here) {
                 return 0;
             }
-            path.push(place);
+            path.push(slot);
             rest = &rest[here.len()..];
-            (place, handle, rest) = self.step(handle, rest);
+            (slot, handle, rest) = self.step(handle, rest);
         }
         let mut count = 0;
         let mut open = vec![handle];
         while let Some(handle) = open.pop() {
             if handle.is_leaf() {
-                dropped(self.leaves.remove(handle));
+                dropped(place(self.leaves.remove(handle)));
                 count += 1;
                 continue;
             }
@@ -227,34 +287,32 @@ impl KeyDir {
             self.nodes.remove(handle);
         }
         self.len -= count;
-        self.unlink(place, path);
+        self.unlink(slot, path);
         count
     }
 
     /// From a node whose prefix was matched to what `rest` leads to. With nothing left that is the
     /// node's own leaf.
-    fn step<'k>(&self, node: Handle, rest: &'k [u8]) -> (Place, Handle, &'k [u8]) {
+    fn step<'k>(&self, node: Handle, rest: &'k [u8]) -> (Slot, Handle, &'k [u8]) {
         match rest.split_first() {
-            None => (Place::Own(node), self.nodes.head(node).own, rest),
-            Some((byte, after)) => {
-                (Place::Child(node, *byte), self.nodes.child(node, *byte), after)
-            }
+            None => (Slot::Own(node), self.nodes.head(node).own, rest),
+            Some((byte, after)) => (Slot::Child(node, *byte), self.nodes.child(node, *byte), after),
         }
     }
 
-    fn at(&self, place: Place) -> Handle {
-        match place {
-            Place::Root => self.root,
-            Place::Own(node) => self.nodes.head(node).own,
-            Place::Child(node, byte) => self.nodes.child(node, byte),
+    fn at(&self, slot: Slot) -> Handle {
+        match slot {
+            Slot::Root => self.root,
+            Slot::Own(node) => self.nodes.head(node).own,
+            Slot::Child(node, byte) => self.nodes.child(node, byte),
         }
     }
 
-    fn put(&mut self, place: Place, handle: Handle) {
-        match place {
-            Place::Root => self.root = handle,
-            Place::Own(node) => self.nodes.head_mut(node).own = handle,
-            Place::Child(node, byte) => self.nodes.set_child(node, byte, handle),
+    fn put(&mut self, slot: Slot, handle: Handle) {
+        match slot {
+            Slot::Root => self.root = handle,
+            Slot::Own(node) => self.nodes.head_mut(node).own = handle,
+            Slot::Child(node, byte) => self.nodes.set_child(node, byte, handle),
         }
     }
 
@@ -294,20 +352,20 @@ impl KeyDir {
         }
     }
 
-    /// Puts a node above the one at `place`, for the first `shared` bytes of its prefix.
-    fn split(&mut self, place: Place, node: Handle, shared: usize) {
+    /// Puts a node above the one at `slot`, for the first `shared` bytes of its prefix.
+    fn split(&mut self, slot: Slot, node: Handle, shared: usize) {
         let prefix = self.nodes.head(node).prefix().to_vec();
         let above = self.nodes.insert(&prefix[..shared]);
         self.nodes.head_mut(node).set_prefix(&prefix[shared + 1..]);
         let above = self.nodes.add_child(above, prefix[shared], node);
-        self.put(place, above);
+        self.put(slot, above);
     }
 
-    /// Forgets what was at `place`, and tidies the nodes on the way there, whose places are `path`.
-    fn unlink(&mut self, place: Place, mut path: Vec<Place>) {
-        match place {
-            Place::Root | Place::Own(_) => self.put(place, Handle::NONE),
-            Place::Child(node, byte) => {
+    /// Forgets what was at `slot`, and tidies the nodes on the way there, whose places are `path`.
+    fn unlink(&mut self, slot: Slot, mut path: Vec<Slot>) {
+        match slot {
+            Slot::Root | Slot::Own(_) => self.put(slot, Handle::NONE),
+            Slot::Child(node, byte) => {
                 let moved = self.nodes.remove_child(node, byte);
                 let above = path[path.len() - 1];
                 self.put(above, moved);
@@ -316,9 +374,9 @@ impl KeyDir {
         // Nodes that lead to one leaf alone give way to it: what their prefixes add to its suffix, the last
         // first, so that a long key is put together once.
         let mut leaf: Option<(Location, Vec<Vec<u8>>)> = None;
-        let mut hole = Place::Root;
-        while let Some(place) = path.pop() {
-            let node = self.at(place);
+        let mut hole = Slot::Root;
+        while let Some(slot) = path.pop() {
+            let node = self.at(slot);
             let head = self.nodes.head(node);
             let ways = (head.count, head.own);
             let prefix = head.prefix().to_vec();
@@ -329,11 +387,11 @@ impl KeyDir {
                 }
                 (None, (0, Handle::NONE)) => {
                     self.nodes.remove(node);
-                    if let Place::Child(above, byte) = place {
+                    if let Slot::Child(above, byte) = slot {
                         let moved = self.nodes.remove_child(above, byte);
                         self.put(path[path.len() - 1], moved);
                     } else {
-                        self.put(place, Handle::NONE);
+                        self.put(slot, Handle::NONE);
                     }
                     continue;
                 }
@@ -345,7 +403,7 @@ impl KeyDir {
                         let location = self.leaves.remove(child);
                         leaf = Some((location, vec![suffix, joined(&prefix, byte)]));
                     } else if self.merge(&joined(&prefix, byte), child) {
-                        self.put(place, child);
+                        self.put(slot, child);
                         self.nodes.remove(node);
                         return;
                     } else {
@@ -355,7 +413,7 @@ impl KeyDir {
                 _ => break,
             }
             self.nodes.remove(node);
-            hole = place;
+            hole = slot;
         }
         if let Some((location, mut suffix)) = leaf {
             suffix.reverse();

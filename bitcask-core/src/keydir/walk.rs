@@ -1,7 +1,7 @@
 //! Going through the keydir in key order: walks, floors and samples.
 
 use super::handle::{Handle, Kind};
-use super::{KeyDir, common};
+use super::{KeyDir, clean, common};
 use crate::Location;
 
 /// An ordered walk that lends each key: no allocation per step.
@@ -117,7 +117,7 @@ impl KeyDir {
             if handle.is_leaf() {
                 let (location, suffix) = self.leaves.get(handle);
                 path.extend_from_slice(suffix);
-                return (path, location);
+                return (path, clean(location));
             }
             let head = self.nodes.head(handle);
             path.extend_from_slice(head.prefix());
@@ -147,7 +147,7 @@ impl KeyDir {
                 Kind::Leaf(_) => {
                     let (location, suffix) = self.leaves.get(handle);
                     path.extend_from_slice(suffix);
-                    return path.starts_with(prefix).then_some((path, location));
+                    return path.starts_with(prefix).then_some((path, clean(location)));
                 }
                 _ => {
                     let head = self.nodes.head(handle);
@@ -200,7 +200,7 @@ impl Walk<'_> {
             self.frames.clear();
             return None;
         }
-        Some((&self.key, location))
+        Some((&self.key, clean(location)))
     }
 
     /// Positions the walk before the first key not below `bound`.

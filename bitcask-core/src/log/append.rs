@@ -25,7 +25,10 @@ pub(crate) struct Log {
     pub(crate) dir: Arc<dyn Dir>,
     segment_bytes: u64,
     durability: AtomicU8,
-    segments: RwLock<BTreeMap<u32, Arc<Segment>>>,
+    /// Replaced whenever there is one more or less, so that a copy of it is one pointer.
+    segments: RwLock<Arc<Segments>>,
+    /// The number of the segment that is made next.
+    next_id: Mutex<u32>,
     append: Mutex<Append>,
     rotated: Condvar,
     /// Held by the one thread that writes a buffer to its file: keeps writes in order.
@@ -35,6 +38,9 @@ pub(crate) struct Log {
     pub(super) group: Group,
     poison: OnceLock<String>,
 }
+
+/// Segments by their numbers.
+pub(crate) type Segments = BTreeMap<u32, Arc<Segment>>;
 
 /// The end of the log.
 struct Append {
@@ -63,6 +69,26 @@ impl Append {
     }
 }
 
+/// The log while nobody else appends.
+pub(crate) struct Still<'a> {
+    log: &'a Log,
+    append: &'a Append,
+}
+
+impl Still<'_> {
+    /// As [`Log::read`], which would wait for who appends.
+    pub(crate) fn read(
+        &self,
+        segment: u32,
+        offset: u32,
+        guess: usize,
+    ) -> Result<OwnedRecord, Error> {
+        self.log.read_through(segment, offset, guess, |len| {
+            Log::unwritten_in(self.append, segment, u64::from(offset), len)
+        })
+    }
+}
+
 /// Where a batch was put.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placed {
@@ -88,6 +114,7 @@ impl Log {
         dir: Arc<dyn Dir>,
         sealed: impl IntoIterator<Item = Arc<Segment>>,
         active: Arc<Segment>,
+        next_id: u32,
         next_sequence: u64,
         segment_bytes: u32,
         durability: Durability,
@@ -95,12 +122,14 @@ impl Log {
         let end = active.written();
         let group = Group::default();
         group.advance(0, (active.id, end));
-        let segments = sealed.into_iter().chain([active.clone()]).map(|s| (s.id, s)).collect();
+        let segments: Segments =
+            sealed.into_iter().chain([active.clone()]).map(|s| (s.id, s)).collect();
         Log {
             dir,
             segment_bytes: u64::from(segment_bytes),
             durability: AtomicU8::new(durability as u8),
-            segments: RwLock::new(segments),
+            segments: RwLock::new(Arc::new(segments)),
+            next_id: Mutex::new(next_id),
             append: Mutex::new(Append {
                 segment: active,
                 buffer: Vec::new(),
@@ -155,8 +184,44 @@ impl Log {
         apply: impl FnOnce(&Batch, Placed),
     ) -> Result<Placed, Error> {
         batch.check(u32::MAX as usize - 2 * format::HEADER_LEN - record::MARK_LEN)?;
-        let (mut append, synced) = self.make_room(batch.bytes.len() + record::MARK_LEN)?;
+        let (append, synced) = self.make_room(batch.bytes.len() + record::MARK_LEN)?;
         check(batch)?;
+        Ok(self.put(append, synced, batch, apply))
+    }
+
+    /// As [`Log::append`], of a batch that `build` makes of what is there while nobody else appends: it is asked
+    /// again if there was no room for what it made. `None` if it makes none.
+    pub(crate) fn append_still(
+        &self,
+        build: &mut dyn FnMut(&Still<'_>) -> Result<Option<Batch>, Error>,
+        apply: impl FnOnce(&Batch, Placed),
+    ) -> Result<Option<Placed>, Error> {
+        let mut room = 0;
+        loop {
+            let (append, synced) = self.make_room(room + record::MARK_LEN)?;
+            let built = build(&Still { log: self, append: &append })?;
+            let Some(mut batch) = built else { return Ok(None) };
+            batch.check(u32::MAX as usize - 2 * format::HEADER_LEN - record::MARK_LEN)?;
+            if batch.bytes.len() <= room {
+                return Ok(Some(self.put(append, synced, &mut batch, apply)));
+            }
+            room = batch.bytes.len();
+        }
+    }
+
+    /// Runs `change` while nobody appends.
+    pub(crate) fn still<T>(&self, change: impl FnOnce() -> T) -> T {
+        let _append = lock(&self.append);
+        change()
+    }
+
+    fn put(
+        &self,
+        mut append: MutexGuard<'_, Append>,
+        synced: u64,
+        batch: &mut Batch,
+        apply: impl FnOnce(&Batch, Placed),
+    ) -> Placed {
         if synced >= append.marked + MARK_BYTES.min(append.end() / 16) {
             append.marked = synced;
             let synced_to = u32::try_from(synced).expect("a segment is shorter than 4 GiB");
@@ -166,8 +231,9 @@ impl Log {
             append.buffer.extend_from_slice(&mark);
             append.position += record::MARK_LEN as u64;
         }
-        batch.seal(append.next_sequence);
-        append.next_sequence += batch.records.len() as u64;
+        let first = batch.keeps.unwrap_or(append.next_sequence);
+        append.segment.note_sequences(first, first + batch.records.len() as u64 - 1);
+        append.next_sequence = batch.seal(append.next_sequence);
         append.position += batch.bytes.len() as u64;
         let placed = Placed {
             segment: append.segment.id,
@@ -183,36 +249,58 @@ impl Log {
             // waits for that.
             let _ = self.flush();
         }
-        Ok(placed)
+        placed
+    }
+
+    /// The end of the log, once no segment is being sealed.
+    fn settled(&self) -> MutexGuard<'_, Append> {
+        let append = lock(&self.append);
+        let settled = self.rotated.wait_while(append, |append| append.rotating);
+        settled.unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Seals the active segment, unless nothing is in it.
+    pub(crate) fn seal(&self) -> Result<(), Error> {
+        let append = self.settled();
+        self.check_poison()?;
+        if append.end() > format::HEADER_LEN as u64 {
+            drop(self.rotate(append)?);
+        }
+        Ok(())
+    }
+
+    /// Goes on in a new segment. The syncs within happen without the lock; `rotating` keeps everyone else
+    /// from appending.
+    fn rotate<'a>(
+        &'a self,
+        mut append: MutexGuard<'a, Append>,
+    ) -> Result<MutexGuard<'a, Append>, Error> {
+        append.rotating = true;
+        drop(append);
+        let next = self.next_segment();
+        let mut append = lock(&self.append);
+        append.rotating = false;
+        self.rotated.notify_all();
+        let next = next?;
+        append.buffer_start = next.written();
+        append.allocated = next.written();
+        append.marked = next.written();
+        std::mem::replace(&mut append.segment, next).seal();
+        Ok(append)
     }
 
     /// The end of the log with room for `len` bytes, and how far its segment is on disk.
     fn make_room(&self, len: usize) -> Result<(MutexGuard<'_, Append>, u64), Error> {
         let len = len as u64;
-        let mut append = lock(&self.append);
-        loop {
-            while append.rotating {
-                append =
-                    self.rotated.wait(append).unwrap_or_else(std::sync::PoisonError::into_inner);
-            }
+        let mut append = loop {
+            let append = self.settled();
             self.check_poison()?;
             let (end, empty) = (append.end(), append.end() == format::HEADER_LEN as u64);
             if end + len <= self.segment_bytes || empty {
-                break;
+                break append;
             }
-            // The sync within happens without the lock; `rotating` keeps everyone else from appending.
-            append.rotating = true;
-            drop(append);
-            let next = self.next_segment();
-            append = lock(&self.append);
-            append.rotating = false;
-            self.rotated.notify_all();
-            let next = next?;
-            append.buffer_start = next.written();
-            append.allocated = next.written();
-            append.marked = next.written();
-            append.segment = next;
-        }
+            drop(self.rotate(append)?);
+        };
         let end = append.end();
         if end + len > append.allocated {
             let step = (end / ALLOCATE_SHARE).clamp(ALLOCATE_BYTES.start, ALLOCATE_BYTES.end);
@@ -245,16 +333,59 @@ impl Log {
         }
         lock(&self.append).allocated = old.written();
         self.group.advance(position, (old.id, old.written()));
-        let id = old.id.checked_add(1).expect("segment numbers outlast the disk");
-        let next = Arc::new(Segment::create(&*self.dir, id)?);
+        let next = Arc::new(self.with_next_id(|id| Segment::create(&*self.dir, id))?);
         if let Err(e) = next.make_durable(&*self.dir) {
             self.poison(&e);
             return Err(e);
         }
-        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        segments.insert(id, next.clone());
+        self.add(next.clone());
         self.group.sealed(old.id);
         Ok(next)
+    }
+
+    /// Makes something that takes a number, which is given out again if that fails. Whatever has a number has an
+    /// entry in the directory before the next number is given out: the entries of a directory reach the disk
+    /// in their order, so that a crash leaves no gap that nobody knows of.
+    pub(crate) fn with_next_id<T>(
+        &self,
+        make: impl FnOnce(u32) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut next_id = lock(&self.next_id);
+        let made = make(*next_id)?;
+        *next_id = next_id.checked_add(1).expect("segment numbers outlast the disk");
+        Ok(made)
+    }
+
+    /// Lets readers find a new segment.
+    pub(crate) fn add(&self, segment: Arc<Segment>) {
+        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::make_mut(&mut *segments).insert(segment.id, segment);
+    }
+
+    /// Keeps readers from finding these any more. Who has one may go on reading it.
+    pub(crate) fn forget(&self, ids: impl IntoIterator<Item = u32>) {
+        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let segments = Arc::make_mut(&mut *segments);
+        for id in ids {
+            segments.remove(&id);
+        }
+    }
+
+    /// The segments as they are now.
+    pub(crate) fn segments(&self) -> Arc<Segments> {
+        self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// A segment is sealed before it grows past so many bytes.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
+    }
+
+    /// Counts bytes of a segment as live, or (below zero) as dead. One that has gone needs no counting.
+    pub(crate) fn book(&self, segment: u32, bytes: i64) {
+        if let Some(segment) = self.segment(segment) {
+            segment.book(bytes);
+        }
     }
 
     /// Hands everything appended to the system. Returns the active segment and the log's length that is
@@ -307,24 +438,33 @@ impl Log {
         self.flushed.load(Ordering::Acquire) >= position
     }
 
-    /// The record at `offset` of `segment`; `guess` is its probable length.
+    /// The record at `offset` of `segment`; `guess` is its probable length. [`Error::Retired`] if the segment
+    /// is not there.
     pub(crate) fn read(
         &self,
         segment: u32,
         offset: u32,
         guess: usize,
     ) -> Result<OwnedRecord, Error> {
-        let name = format::file_name(segment);
-        let Some(found) = self.segment(segment) else {
-            let reason = "a record's predecessor lies in a segment that is not there";
-            return Err(super::corrupt(&*self.dir, &name, u64::from(offset), reason));
-        };
+        self.read_through(segment, offset, guess, |len| {
+            Self::unwritten_in(&lock(&self.append), segment, u64::from(offset), len)
+        })
+    }
+
+    fn read_through(
+        &self,
+        segment: u32,
+        offset: u32,
+        guess: usize,
+        unwritten: impl Fn(usize) -> Option<Vec<u8>>,
+    ) -> Result<OwnedRecord, Error> {
+        let Some(found) = self.segment(segment) else { return Err(Error::Retired { segment }) };
         let offset = u64::from(offset);
-        OwnedRecord::read(&*self.dir, &name, offset, guess, |len| {
+        OwnedRecord::read(&*self.dir, &found.name, offset, guess, |len| {
             if offset < found.written() {
                 return found.read(&*self.dir, offset, len);
             }
-            match self.unwritten(segment, offset, len) {
+            match unwritten(len) {
                 Some(bytes) => Ok(bytes),
                 // It has been written in the meantime, or was never there.
                 None => found.read(&*self.dir, offset, len),
@@ -338,8 +478,7 @@ impl Log {
     }
 
     /// Up to `len` bytes that are still in memory.
-    fn unwritten(&self, segment: u32, offset: u64, len: usize) -> Option<Vec<u8>> {
-        let append = lock(&self.append);
+    fn unwritten_in(append: &Append, segment: u32, offset: u64, len: usize) -> Option<Vec<u8>> {
         if append.segment.id != segment {
             return None;
         }
@@ -377,9 +516,13 @@ impl Log {
 
     /// (number of segments, bytes in them).
     pub(crate) fn size(&self) -> (usize, u64) {
-        let end = lock(&self.append).end();
-        let segments = self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let sealed: u64 = segments.values().rev().skip(1).map(|s| s.written()).sum();
-        (segments.len(), sealed + end)
+        let (active, end) = {
+            let append = lock(&self.append);
+            (append.segment.id, append.end())
+        };
+        let segments = self.segments();
+        let others = segments.values().filter(|segment| segment.id != active);
+        let others: u64 = others.map(|segment| segment.written()).sum();
+        (segments.len(), others + end)
     }
 }

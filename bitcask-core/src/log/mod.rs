@@ -8,7 +8,7 @@ mod append;
 mod group;
 mod segment;
 
-pub(crate) use append::{Log, Placed};
+pub(crate) use append::{Log, Placed, Still};
 pub(crate) use segment::{OwnedRecord, Segment};
 
 use crate::Error;

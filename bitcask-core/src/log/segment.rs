@@ -2,12 +2,13 @@
 
 use super::{corrupt, io_error, sync_error};
 use crate::Error;
+use crate::format::hint::Totals;
 use crate::format::record::{self, Invalid, Record};
-use crate::format::segment::{self as format, Salt};
+use crate::format::segment::{self as format, Head, Salt};
 use crate::storage::{self, Dir, File};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// An open segment file.
 #[derive(Debug)]
@@ -16,18 +17,84 @@ pub(crate) struct Segment {
     pub(crate) name: String,
     pub(crate) file: Arc<dyn File>,
     pub(crate) salt: Salt,
+    /// Compaction wrote it.
+    pub(crate) compacted: bool,
+    /// Nothing is appended to it any more.
+    sealed: AtomicBool,
+    /// Compaction has found that it cannot go: see [`Segment::leave_alone`].
+    left_alone: AtomicBool,
+    /// Bytes of records that somebody may still need. Below zero only while one thread counts before another.
+    live: AtomicI64,
+    min_sequence: AtomicU64,
+    max_sequence: AtomicU64,
     /// Bytes handed to the system: what lies before may be read from the file.
     written: AtomicU64,
 }
 
 impl Segment {
-    pub(crate) fn new(id: u32, file: Arc<dyn File>, salt: Salt, written: u64) -> Self {
-        Segment { id, name: format::file_name(id), file, salt, written: AtomicU64::new(written) }
+    pub(crate) fn new(id: u32, file: Arc<dyn File>, head: Head, written: u64) -> Self {
+        Segment {
+            id,
+            name: format::file_name(id),
+            file,
+            salt: head.salt,
+            compacted: head.compacted,
+            sealed: AtomicBool::new(false),
+            left_alone: AtomicBool::new(false),
+            live: AtomicI64::new(0),
+            min_sequence: AtomicU64::new(u64::MAX),
+            max_sequence: AtomicU64::new(0),
+            written: AtomicU64::new(written),
+        }
+    }
+
+    /// From now on its bytes do not change.
+    pub(crate) fn seal(&self) {
+        self.sealed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealed.load(Ordering::Acquire)
+    }
+
+    /// Keeps compaction in the background from trying the segment again and again.
+    pub(crate) fn leave_alone(&self) {
+        self.left_alone.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_left_alone(&self) -> bool {
+        self.left_alone.load(Ordering::Relaxed)
+    }
+
+    /// Counts records that came to life, or (below zero) died.
+    pub(crate) fn book(&self, bytes: i64) {
+        self.live.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of records that somebody may still need: exact without chains, an estimate with them.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        u64::try_from(self.live.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Notes that it has records with sequence numbers in this range.
+    pub(crate) fn note_sequences(&self, min: u64, max: u64) {
+        self.min_sequence.fetch_min(min, Ordering::Relaxed);
+        self.max_sequence.fetch_max(max, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_totals(&self, totals: &Totals) {
+        self.note_sequences(totals.min_sequence, totals.max_sequence);
+    }
+
+    /// The least sequence number of its records; `u64::MAX` without any.
+    pub(crate) fn min_sequence(&self) -> u64 {
+        self.min_sequence.load(Ordering::Relaxed)
     }
 
     /// Makes a new segment file. Nothing may be acknowledged in it before [`Segment::make_durable`].
     pub(crate) fn create(dir: &dyn Dir, id: u32) -> Result<Self, Error> {
-        let (name, salt) = (format::file_name(id), dir.random().to_be_bytes());
+        let name = format::file_name(id);
+        let head = Head { salt: dir.random().to_be_bytes(), compacted: false };
         let fail = |op, source| io_error(dir, &name, op, source);
         let created = match dir.create(&name) {
             // Left by an attempt that failed; nobody has written to it.
@@ -37,12 +104,12 @@ impl Segment {
             created => created,
         };
         let file = created.map_err(|e| fail("create", e))?;
-        if let Err(e) = storage::write_all_at(&*file, &format::header(id, salt), 0) {
+        if let Err(e) = storage::write_all_at(&*file, &format::header(id, head), 0) {
             // Best effort: the next attempt, or recovery, removes what is left.
             let _ = dir.remove(&name);
             return Err(fail("write the header of", e));
         }
-        Ok(Segment::new(id, file, salt, format::HEADER_LEN as u64))
+        Ok(Segment::new(id, file, head, format::HEADER_LEN as u64))
     }
 
     /// Brings a new segment to the disk with its directory entry, so that whatever is acknowledged in it

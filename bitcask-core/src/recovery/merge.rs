@@ -41,10 +41,11 @@ impl PartialEq for Head<'_> {
 }
 impl Eq for Head<'_> {}
 
-/// Fills `keydir` from indexes in key order.
+/// Fills `keydir` from indexes in key order. `met` is told each newest record that is a value, and each deletion.
 pub(crate) fn merge<'a>(
     sources: Vec<Box<dyn Iterator<Item = HintEntry<'a>> + 'a>>,
     keydir: &mut KeyDir,
+    met: &mut dyn FnMut(&HintEntry<'a>),
 ) {
     let mut sources = sources;
     let mut heads: BinaryHeap<Head<'a>> = BinaryHeap::new();
@@ -64,14 +65,18 @@ pub(crate) fn merge<'a>(
             }
             None => drop(std::collections::binary_heap::PeekMut::pop(head)),
         }
+        if matches!(entry.kind, Kind::Delete | Kind::DeletePrefix) {
+            met(&entry);
+        }
         match &mut newest {
             Some(best) if best.key == entry.key && entry.kind != Kind::DeletePrefix => {
-                if entry.sequence > best.sequence {
+                let age = |entry: &HintEntry<'_>| (entry.sequence, entry.kind.rank());
+                if age(&entry) > age(best) {
                     *best = entry;
                 }
                 continue;
             }
-            _ => settle(newest.take(), &mut deleted, keydir),
+            _ => settle(newest.take(), &mut deleted, keydir, met),
         }
         if entry.kind == Kind::DeletePrefix {
             while deleted.last().is_some_and(|(prefix, _)| !entry.key.starts_with(prefix)) {
@@ -83,17 +88,23 @@ pub(crate) fn merge<'a>(
             newest = Some(entry);
         }
     }
-    settle(newest, &mut deleted, keydir);
+    settle(newest, &mut deleted, keydir, met);
 }
 
 /// Puts the newest record of a key into the keydir, if it is a value that no deletion came after.
-fn settle(newest: Option<HintEntry<'_>>, deleted: &mut Vec<(&[u8], u64)>, keydir: &mut KeyDir) {
+fn settle<'a>(
+    newest: Option<HintEntry<'a>>,
+    deleted: &mut Vec<(&[u8], u64)>,
+    keydir: &mut KeyDir,
+    met: &mut dyn FnMut(&HintEntry<'a>),
+) {
     let Some(entry) = newest else { return };
     while deleted.last().is_some_and(|(prefix, _)| !entry.key.starts_with(prefix)) {
         deleted.pop();
     }
     let alive = deleted.last().is_none_or(|(_, sequence)| entry.sequence > *sequence);
     if alive && entry.kind != Kind::Delete {
-        keydir.insert(entry.key, entry.location);
+        keydir.insert_record(entry.key, entry.location, entry.kind == Kind::Delta);
+        met(&entry);
     }
 }

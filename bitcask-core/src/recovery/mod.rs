@@ -3,18 +3,25 @@
 //! A segment with a valid hint file is indexed from the hint; any other is scanned. Only the newest
 //! segment may end in a torn record, so only its tail is cut; a bad record anywhere else is
 //! [`Error::Corrupt`]. Within the newest, a mark written after the bad record says whether it had been
-//! on disk, and then it is damage there, too.
+//! on disk, and then it is damage there, too. The newest is the one of the greatest number among those that
+//! compaction has not written: what compaction writes gets its name when it is complete.
+//!
+//! A segment that compaction has let go of may be missing, if the log says that it has gone; if it is still
+//! there, it is not looked into, and removed.
 
 mod merge;
 pub(crate) mod scan;
 
 use crate::Error;
 use crate::format::hint::{Hint, HintEntry};
+use crate::format::record::Kind;
+use crate::format::retired::Retired;
 use crate::format::segment as format;
 use crate::keydir::KeyDir;
 use crate::log::{Segment, corrupt, io_error};
 use crate::storage::{self, Dir, File, Map};
 use scan::Index;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -53,6 +60,13 @@ pub(crate) struct Recovered {
     pub(crate) keydir: KeyDir,
     pub(crate) sealed: Vec<Arc<Segment>>,
     pub(crate) active: Arc<Segment>,
+    /// Numbers of segments that the log says have gone.
+    pub(crate) retired: Retired,
+    /// Numbers that were given out and came to nothing; an empty file in the directory says so.
+    pub(crate) abandoned: BTreeSet<u32>,
+    /// Keys whose newest record mentions places of others.
+    pub(crate) referring: Vec<Vec<u8>>,
+    pub(crate) next_id: u32,
     pub(crate) next_sequence: u64,
     pub(crate) report: RecoveryReport,
 }
@@ -69,12 +83,11 @@ struct Loaded {
 
 /// Reads the directory, cuts a torn tail, and makes the first segment if there is none.
 pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
-    let ids = list(&**dir)?;
-    let next_id = ids.last().map_or(1, |newest| newest + 1);
+    let Listed { ids, newest, mut abandoned, hinted } = list(&**dir)?;
     let mut report = RecoveryReport { segments: ids.len(), ..RecoveryReport::default() };
     let mut loaded = Vec::new();
-    for (i, &id) in ids.iter().enumerate() {
-        loaded.push(load(&**dir, id, i + 1 == ids.len())?);
+    for &id in &ids {
+        loaded.push(load(&**dir, id, newest == Some(id))?);
     }
 
     let mut indexes = Vec::new();
@@ -82,33 +95,73 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
     let mut unsynced = 0;
     for one in &loaded {
         let (index, end) = index(&**dir, one, &mut report)?;
-        if let Some(index) = &index {
+        if let Some(index) = index.as_ref().filter(|_| one.newest) {
             let covered = if one.hint.is_some() { one.covered } else { 0 };
             unsynced = index.synced.max(covered);
         }
         indexes.push(index);
         ends.push(end);
     }
-    let mut max_sequence = 0;
-    let mut sources: Vec<Box<dyn Iterator<Item = HintEntry<'_>> + '_>> = Vec::new();
+    let (mut max_sequence, mut retired) = (0, Retired::default());
     for (one, index) in loaded.iter().zip(&indexes) {
+        let hint = one.hint();
+        let totals = [hint.as_ref().map(|hint| &hint.totals), index.as_ref().map(|i| &i.totals)];
+        for totals in totals.into_iter().flatten() {
+            max_sequence = max_sequence.max(totals.max_sequence);
+            retired.extend(&totals.retired);
+            one.segment.note_totals(totals);
+        }
+    }
+    let known = |id| retired.contains(id) || abandoned.contains(&id);
+    let last = ids.last().copied().max(hinted.last().copied()).unwrap_or(0);
+    if let Some(id) = (1..=last).find(|id| ids.binary_search(id).is_err() && !known(*id)) {
+        let reason = "the segment is missing: there are later ones, or its hint";
+        return Err(corrupt(&**dir, &format::file_name(id), 0, reason));
+    }
+    let next_id = [Some(last), retired.last(), abandoned.last().copied()];
+    let next_id = next_id.into_iter().flatten().max().unwrap_or(0) + 1;
+
+    let compacted: BTreeSet<u32> =
+        loaded.iter().filter(|one| one.segment.compacted).map(|one| one.segment.id).collect();
+    let mut sources: Vec<Box<dyn Iterator<Item = HintEntry<'_>> + '_>> = Vec::new();
+    let staying = |one: &Loaded| !retired.contains(one.segment.id);
+    for (one, index) in loaded.iter().zip(&indexes).filter(|(one, _)| staying(one)) {
         if let Some(hint) = one.hint() {
-            max_sequence = max_sequence.max(hint.max_sequence);
             sources.push(Box::new(hint.entries()));
         }
         if let Some(index) = index {
-            max_sequence = max_sequence.max(index.max_sequence);
             sources.push(Box::new(index.entries()));
         }
     }
     let mut keydir = KeyDir::new();
-    merge::merge(sources, &mut keydir);
+    let mut live: HashMap<u32, i64> = HashMap::new();
+    let mut referring = Vec::new();
+    merge::merge(sources, &mut keydir, &mut |entry| {
+        let (segment, len) = (entry.location.segment, i64::from(entry.location.len));
+        match entry.kind {
+            // Of these, compaction kept what may still be needed.
+            Kind::Delete | Kind::DeletePrefix if !compacted.contains(&segment) => {}
+            _ => *live.entry(segment).or_default() += len,
+        }
+        if let Some(link) = entry.link {
+            *live.entry(link.segment).or_default() += i64::from(link.bytes) - len;
+        }
+        if entry.refers {
+            referring.push(entry.key.to_vec());
+        }
+    });
     report.keys = keydir.len();
     drop(indexes);
 
-    let mut segments = Vec::new();
+    let (mut sealed, mut active) = (Vec::new(), None);
+    let mut gone = Vec::new();
     for (one, end) in loaded.into_iter().zip(ends) {
         let Loaded { segment, newest, hint, bytes, .. } = one;
+        if retired.contains(segment.id) {
+            gone.push(segment.id);
+            continue;
+        }
+        segment.book(live.get(&segment.id).copied().unwrap_or(0));
         if newest {
             // What is cut must not come back behind records that are written next. And what is there may
             // be in memory alone, left by a process whose sync failed: the system takes it for clean, and
@@ -131,21 +184,47 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
             report.rebuilt_hints += usize::from(written.is_ok());
         }
         segment.set_written(end);
-        segments.push(Arc::new(segment));
+        if newest {
+            active = Some(Arc::new(segment));
+        } else {
+            segment.seal();
+            sealed.push(Arc::new(segment));
+        }
     }
+    // What says that they have gone is on disk by now.
+    let hints = hinted.iter().filter(|id| retired.contains(**id));
+    let leftovers = gone.iter().map(|id| format::file_name(*id));
+    let leftovers = leftovers.chain(hints.map(|id| format::hint_name(*id)));
+    let marks = abandoned.iter().filter(|id| retired.contains(**id));
+    for name in leftovers.chain(marks.map(|id| format::unfinished_name(*id))) {
+        dir.remove(&name).map_err(|e| io_error(&**dir, &name, "remove", e))?;
+    }
+    abandoned.retain(|id| !retired.contains(*id));
+    report.segments -= gone.len();
     // A killed process may have left entries that are not on disk yet; what is acknowledged from now on
     // must not be in a file that a crash could take away.
     dir.sync().map_err(|e| io_error(&**dir, "", "sync", e))?;
-    let active = match segments.pop() {
+    let mut next_id = next_id;
+    let active = match active {
         Some(active) => active,
         None => {
             let first = Segment::create(&**dir, next_id)?;
             first.make_durable(&**dir)?;
+            next_id += 1;
             Arc::new(first)
         }
     };
-    let next_sequence = max_sequence + 1;
-    Ok(Recovered { keydir, sealed: segments, active, next_sequence, report })
+    Ok(Recovered {
+        keydir,
+        sealed,
+        active,
+        retired,
+        abandoned,
+        referring,
+        next_id,
+        next_sequence: max_sequence + 1,
+        report,
+    })
 }
 
 impl Loaded {
@@ -155,8 +234,20 @@ impl Loaded {
     }
 }
 
-/// The segment numbers in the directory, ascending. Leftovers of interrupted work are removed.
-fn list(dir: &dyn Dir) -> Result<Vec<u32>, Error> {
+/// What is in a directory, by its names.
+struct Listed {
+    /// Numbers of segments, ascending.
+    ids: Vec<u32>,
+    /// The one that is appended to.
+    newest: Option<u32>,
+    /// Numbers that were given out and came to nothing.
+    abandoned: BTreeSet<u32>,
+    /// Numbers of hints.
+    hinted: BTreeSet<u32>,
+}
+
+/// Reads the directory, and puts leftovers of interrupted work out of the way.
+fn list(dir: &dyn Dir) -> Result<Listed, Error> {
     let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
     for name in names.iter().filter(|name| format::parse_unfinished_hint_name(name).is_some()) {
         // In nobody's way if it stays.
@@ -164,38 +255,55 @@ fn list(dir: &dyn Dir) -> Result<Vec<u32>, Error> {
     }
     let mut ids: Vec<u32> = names.iter().filter_map(|name| format::parse_name(name)).collect();
     ids.sort_unstable();
-    if let Some(&newest) = ids.last()
-        && is_unfinished(dir, newest)?
-    {
-        let name = format::file_name(newest);
-        let removed = dir.remove(&name).and_then(|()| dir.sync());
-        removed.map_err(|e| io_error(dir, &name, "remove", e))?;
-        ids.pop();
-    }
-    // Segments are numbered from 1 on, and none goes as yet.
-    let hinted = names.iter().filter_map(|name| format::parse_hint_name(name)).max();
-    for id in 1..=ids.last().copied().max(hinted).unwrap_or(0) {
-        if ids.binary_search(&id).is_err() {
-            let reason = "the segment is missing: there are later ones, or its hint";
-            return Err(corrupt(dir, &format::file_name(id), 0, reason));
+    let hinted = names.iter().filter_map(|name| format::parse_hint_name(name)).collect();
+    let mut abandoned: BTreeSet<u32> =
+        names.iter().filter_map(|name| format::parse_unfinished_name(name)).collect();
+    let mut newest = None;
+    for &id in ids.iter().rev() {
+        match origin(dir, id)? {
+            Origin::Compaction => continue,
+            Origin::Log => newest = Some(id),
+            Origin::Unfinished => {
+                // Its number may have been passed by others, and must not be missed.
+                let (name, unfinished) = (format::file_name(id), format::unfinished_name(id));
+                let renamed = dir.rename(&name, &unfinished);
+                renamed.map_err(|e| io_error(dir, &name, "rename", e))?;
+                abandoned.insert(id);
+                continue;
+            }
         }
+        break;
     }
-    Ok(ids)
+    ids.retain(|id| !abandoned.contains(id));
+    for id in &abandoned {
+        let name = format::unfinished_name(*id);
+        let emptied = dir.open(&name, true).and_then(|file| file.set_len(0));
+        emptied.map_err(|e| io_error(dir, &name, "empty", e))?;
+    }
+    Ok(Listed { ids, newest, abandoned, hinted })
 }
 
-/// Whether the making of a segment was interrupted. Its header is on disk before anything is acknowledged in
-/// it: then there is no more than a header's worth of bytes.
-fn is_unfinished(dir: &dyn Dir, id: u32) -> Result<bool, Error> {
+/// Whose work a segment is.
+enum Origin {
+    Log,
+    Compaction,
+    /// Its making was interrupted: its header is on disk before anything is acknowledged in it.
+    Unfinished,
+}
+
+fn origin(dir: &dyn Dir, id: u32) -> Result<Origin, Error> {
     let name = format::file_name(id);
     let fail = |op, e| io_error(dir, &name, op, e);
     let file = dir.open(&name, false).map_err(|e| fail("open", e))?;
     let len = file.size().map_err(|e| fail("read the length of", e))?;
-    if len > format::HEADER_LEN as u64 {
-        return Ok(false);
-    }
-    let mut header = vec![0; len as usize];
+    let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
     storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
-    Ok(format::check_header(&header, id).is_err())
+    Ok(match format::check_header(&header, id) {
+        Ok(head) if head.compacted => Origin::Compaction,
+        Err(_) if len <= format::HEADER_LEN as u64 => Origin::Unfinished,
+        // What is wrong with it is found when it is loaded.
+        _ => Origin::Log,
+    })
 }
 
 /// Keeps what is cut off the end of a segment, for whoever wants to look at it, as far as there is space.
@@ -231,12 +339,12 @@ fn load(dir: &dyn Dir, id: u32, newest: bool) -> Result<Loaded, Error> {
     let len = file.size().map_err(|e| fail("read the length of", e))?;
     let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
     storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
-    let salt =
+    let head =
         format::check_header(&header, id).map_err(|reason| corrupt(dir, &name, 0, reason))?;
     if len > u64::from(u32::MAX) {
         return Err(corrupt(dir, &name, u64::from(u32::MAX), "a segment is shorter than 4 GiB"));
     }
-    let segment = Segment::new(id, file, salt, len);
+    let segment = Segment::new(id, file, head, len);
     let hint = load_hint(dir, id);
     let covered = match &hint {
         Some((_, covered)) => *covered,

@@ -1,8 +1,9 @@
 //! From the bytes of one segment to its index: every key's newest record, in key order.
 
 use crate::Location;
-use crate::format::hint::{self, HintEntry};
+use crate::format::hint::{self, HintEntry, HintLink, Totals};
 use crate::format::record::{self, HEADER_LEN, Invalid, Kind, MARK_LEN, Record};
+use crate::format::retired::Retired;
 use crate::format::segment::{self as format, Salt};
 use std::cmp::Reverse;
 
@@ -17,7 +18,7 @@ pub(crate) struct Index<'a> {
     found: Vec<Found>,
     /// Length of `found` after it was last thinned out.
     thinned: usize,
-    pub(crate) max_sequence: u64,
+    pub(crate) totals: Totals,
     /// Records read, superseded ones included.
     pub(crate) records: u64,
     /// Where the whole records end.
@@ -52,7 +53,7 @@ impl<'a> Index<'a> {
             bytes,
             found: Vec::new(),
             thinned: 0,
-            max_sequence: 0,
+            totals: Totals::default(),
             records: 0,
             end: from,
             synced: 0,
@@ -71,18 +72,27 @@ impl<'a> Index<'a> {
             };
             if let Some((first, sequence)) = batch {
                 let expected = sequence + (index.found.len() - first) as u64;
-                if record.kind == Kind::Mark || record.sequence != expected {
+                let alone = matches!(record.kind, Kind::Mark | Kind::Retired);
+                if alone || record.sequence != expected {
                     let reason = "a batch is interrupted by another record";
                     break Some(Damage { offset: at, reason });
                 }
             }
             if let Some(synced) = record.mark() {
                 index.synced = index.synced.max(synced as usize);
+            } else if record.kind == Kind::Retired {
+                match Retired::decode(record.value) {
+                    Ok(retired) => index.totals.retired.extend(&retired),
+                    Err(reason) => break Some(Damage { offset: at, reason }),
+                }
+                index.totals.max_sequence = index.totals.max_sequence.max(record.sequence);
             } else {
                 let (offset, len) = (at as u32, record.len as u32);
                 batch.get_or_insert((index.found.len(), record.sequence));
                 index.found.push(Found { head: 0, offset, len, kind: record.kind });
-                index.max_sequence = index.max_sequence.max(record.sequence);
+                let totals = &mut index.totals;
+                totals.max_sequence = totals.max_sequence.max(record.sequence);
+                totals.min_sequence = totals.min_sequence.min(record.sequence);
                 index.records += 1;
             }
             at += record.len;
@@ -106,8 +116,7 @@ impl<'a> Index<'a> {
         Record::parse_unchecked(record).key
     }
 
-    /// Keeps the newest record of each key: the last, since a segment's records of one key are in the
-    /// order of their sequence numbers. A deleted prefix is not a deleted key.
+    /// Keeps the newest record of each key. A deleted prefix is not a deleted key.
     fn thin(&mut self) {
         let mut found = std::mem::take(&mut self.found);
         self.sort(&mut found);
@@ -131,7 +140,7 @@ impl<'a> Index<'a> {
             let part = &mut found[range];
             let Some((common, longest)) = self.common_prefix(part) else { continue };
             if common == longest {
-                part.sort_unstable_by_key(|entry| (is_key(entry), Reverse(entry.offset)));
+                part.sort_unstable_by_key(|entry| (is_key(entry), Reverse(self.age(entry))));
                 continue;
             }
             for entry in &mut *part {
@@ -144,7 +153,8 @@ impl<'a> Index<'a> {
             part.sort_unstable_by_key(|entry| entry.head);
             if part[0].head == part[part.len() - 1].head {
                 // Keys that differ in trailing zeros only.
-                let order = |entry: &Found| (self.key(entry), is_key(entry), Reverse(entry.offset));
+                let order =
+                    |entry: &Found| (self.key(entry), is_key(entry), Reverse(self.age(entry)));
                 part.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
                 continue;
             }
@@ -156,6 +166,14 @@ impl<'a> Index<'a> {
                 at += run.len();
             }
         }
+    }
+
+    /// What says which of a key's records is the newest. Not their order alone: what compaction has brought
+    /// together may come from anywhere.
+    fn age(&self, found: &Found) -> (u64, u8, u32) {
+        let record = &self.bytes[found.offset as usize..][..found.len as usize];
+        let sequence = Record::parse_unchecked(record).sequence;
+        (sequence, found.kind.rank(), found.offset)
     }
 
     /// Lengths of the prefix common to all keys, and of the longest key; `None` without keys.
@@ -175,7 +193,10 @@ impl<'a> Index<'a> {
             let record = Record::parse_unchecked(record);
             let Found { offset, len, kind, .. } = *found;
             let location = Location { segment: self.segment, offset, len };
-            HintEntry { key: record.key, kind, sequence: record.sequence, location }
+            let link =
+                record.link.map(|link| HintLink { segment: link.segment, bytes: link.bytes });
+            let (key, sequence, refers) = (record.key, record.sequence, record.refers);
+            HintEntry { key, kind, sequence, location, refers, link }
         })
     }
 }
@@ -190,7 +211,7 @@ pub(crate) fn build_hint(segment: u32, bytes: &[u8]) -> Result<Vec<u8>, Damage> 
     let (index, damage) = Index::scan(segment, bytes, format::HEADER_LEN);
     match damage {
         Some(damage) => Err(damage),
-        None => Ok(hint::encode(segment, index.end as u32, index.max_sequence, index.entries())),
+        None => Ok(hint::encode(segment, index.end as u32, &index.totals, index.entries())),
     }
 }
 

@@ -29,6 +29,9 @@ fn live(dir: &SimDir, random: &mut Random, history: &mut History) -> Result<(), 
                 history.acknowledged = history.states.len() - 1;
             }
         }
+        if random.below(12) == 0 {
+            model::compact(&store, random, history)?;
+        }
         if random.below(8) == 0 && !dir.has_failed() {
             assert_eq!(&model::contents(&store), history.now(), "a running store");
         }

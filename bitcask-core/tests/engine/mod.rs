@@ -1,6 +1,8 @@
 //! The engine on the simulated disk.
 
 mod chains;
+mod compaction;
+mod compaction_races;
 mod crash;
 mod damage;
 mod golden;

@@ -1,8 +1,9 @@
 //! A random workload, and what the store must hold after each of its batches.
 
 use super::Random;
-use bitcask_core::{Batch, Bitcask, Durability, Error, UnixMillis};
+use bitcask_core::{Batch, Bitcask, CompactionOptions, Durability, Error, Thresholds, UnixMillis};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 /// Values, and when they expire.
 pub type Contents = BTreeMap<Vec<u8>, (Vec<u8>, Option<UnixMillis>)>;
@@ -124,6 +125,53 @@ pub fn step(store: &Bitcask, random: &mut Random, history: &mut History) -> Resu
             history.states.push(after);
             Err(e)
         }
+    }
+}
+
+/// Compacts some or all, writing now and then while it is at it. The contents stay what they are.
+pub fn compact(store: &Bitcask, random: &mut Random, history: &mut History) -> Result<(), Error> {
+    let everything = CompactionOptions::everything();
+    let options = match random.below(3) {
+        0 => everything,
+        _ => CompactionOptions {
+            thresholds: Thresholds {
+                dead_percent: 1 + random.below(80) as u8,
+                dead_bytes: u64::MAX,
+                small_bytes: random.below(3000),
+            },
+            max_bytes: 1 + random.below(30_000),
+            seal_active: random.below(2) == 0,
+            ..everything
+        },
+    };
+    let writes = random.below(3) == 0;
+    let mut failed = None;
+    let done = store.compact(&options, NOW, &mut |_| {
+        if writes && random.below(3) == 0 {
+            failed = step(store, random, history).err();
+        }
+        match failed.is_some() || random.below(60) == 0 {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    match (failed, done) {
+        (Some(e), _) => Err(e),
+        (None, Err(Error::Full { .. })) => Ok(()),
+        (None, done) => done.map(|_| ()),
+    }
+}
+
+/// Reads every key that a walk finds, while others write: each may have gone by then, and none is damaged.
+pub fn contents_of(store: &Bitcask) {
+    let mut keys = Vec::new();
+    store.walk(b"", b"", &mut |key| {
+        keys.push(key.to_vec());
+        ControlFlow::Continue(())
+    });
+    assert!(keys.is_sorted());
+    for key in keys {
+        store.get(&key, NOW).expect("it can be read");
     }
 }
 
