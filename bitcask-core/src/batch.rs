@@ -1,7 +1,8 @@
 //! A batch of changes: all of them take effect, or none.
 
+use crate::compression::Codec;
 use crate::format::record::{self, ChainLink, Kind, MAX_KEY_LEN, MAX_VALUE_LEN};
-use crate::{Chain, Error, Location, UnixMillis};
+use crate::{Chain, Error, Location, Metadata, UnixMillis};
 
 /// Names a record of a batch, to learn its location from [`crate::Committed::location`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,16 @@ pub struct Batch {
     pub(crate) keeps: Option<u64>,
     /// Records that die of the batch's deltas: these carry their changes.
     pub(crate) absorbed: Vec<Location>,
+    pub(crate) expected: Vec<Expected>,
+    /// Sequence number of the first record, once it was written.
+    pub(crate) first_sequence: u64,
+}
+
+/// See [`Batch::expect`].
+#[derive(Debug)]
+pub(crate) struct Expected {
+    pub(crate) key: Vec<u8>,
+    pub(crate) sequence: Option<u64>,
 }
 
 /// A record in a batch: where it lies in the batch's bytes, and what the keydir must know.
@@ -30,15 +41,29 @@ pub(crate) struct Pending {
     pub(crate) end: usize,
     key_start: usize,
     key_len: usize,
-    /// For a delta: the record that must be its key's newest.
+    /// For a delta or an expiry: the record that must be its key's newest.
     pub(crate) follows: Option<Location>,
+}
+
+impl Pending {
+    fn value_start(&self) -> usize {
+        self.key_start + self.key_len
+    }
 }
 
 impl Batch {
     /// An empty batch whose records will carry the timestamp `now`.
     pub fn new(now: UnixMillis) -> Self {
-        let (bytes, records, absorbed) = (Vec::new(), Vec::new(), Vec::new());
-        Batch { now, bytes, records, too_large: None, keeps: None, absorbed }
+        Batch {
+            now,
+            bytes: Vec::new(),
+            records: Vec::new(),
+            too_large: None,
+            keeps: None,
+            absorbed: Vec::new(),
+            expected: Vec::new(),
+            first_sequence: 0,
+        }
     }
 
     /// Empties the batch for another use, keeping its memory.
@@ -49,6 +74,13 @@ impl Batch {
         self.too_large = None;
         self.keeps = None;
         self.absorbed.clear();
+        self.expected.clear();
+    }
+
+    /// Gives the records that are added from now on the timestamp `at`: for entries that were written elsewhere, and
+    /// earlier.
+    pub fn set_timestamp(&mut self, at: UnixMillis) {
+        self.now = at;
     }
 
     /// Number of records.
@@ -56,12 +88,13 @@ impl Batch {
         self.records.len()
     }
 
-    /// True without a record.
+    /// True without a record, whatever it expects.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Bytes that the batch adds to the log.
+    /// Bytes that the batch adds to the log. Before it is written: at most, since
+    /// [compression](crate::Options::compression) makes them fewer.
     pub fn log_bytes(&self) -> usize {
         self.bytes.len()
     }
@@ -105,6 +138,70 @@ impl Batch {
         self.push(Kind::DeletePrefix, prefix, b"", None, None, None)
     }
 
+    /// Lets the batch be written only if the newest record of `key` has this sequence number, or if there is no
+    /// `key` (`None`): else the write fails with [`crate::Error::Conflict`], and nothing of the batch is
+    /// applied. A key that has expired by the batch's time is not there. Whatever the batch itself does
+    /// comes after; a batch of expectations alone is a check.
+    ///
+    /// Costs one short read of each key when the batch is written.
+    ///
+    /// # Examples
+    /// ```
+    /// use bitcask_core::{Batch, Bitcask, Error, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// # let now = UnixMillis(0);
+    /// store.put(b"stock:pears", b"3", now)?;
+    /// let seen = store.metadata(b"stock:pears")?.expect("it was just put");
+    ///
+    /// let mut batch = Batch::new(now);
+    /// batch.expect(b"stock:pears", Some(seen.sequence)).expect(b"order:1", None);
+    /// batch.put(b"stock:pears", b"2", None);
+    /// batch.put(b"order:1", b"a pear", None);
+    /// store.write(&mut batch)?;
+    /// assert!(matches!(store.write(&mut batch), Err(Error::Conflict { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn expect(&mut self, key: &[u8], sequence: Option<u64>) -> &mut Self {
+        self.expected.push(Expected { key: key.to_vec(), sequence });
+        self
+    }
+
+    /// Sets when `key` expires (`None`: never), and leaves its value where it is: one record of some fifty
+    /// bytes and the key, however large the value.
+    ///
+    /// `metadata` is what [`crate::Bitcask::metadata`] said of the key. The write fails with
+    /// [`Error::ChainMoved`] if the key has changed since (or compaction has moved it: ask again), or if the
+    /// batch has another record for it. A later put or delta says anew when the key expires. One key at a time:
+    /// [`crate::Bitcask::set_expiry`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Batch, Bitcask, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// # let now = UnixMillis(0);
+    /// store.put(b"session", b"much", now)?;
+    /// let metadata = store.metadata(b"session")?.expect("it was just put");
+    /// let mut batch = Batch::new(now);
+    /// batch.set_expiry(b"session", &metadata, Some(UnixMillis(60_000)));
+    /// batch.put(b"seen", b"now", None);
+    /// store.write(&mut batch)?;
+    /// assert_eq!(store.expiry(b"session")?, Some(UnixMillis(60_000)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_expiry(
+        &mut self,
+        key: &[u8],
+        metadata: &Metadata,
+        expires_at: Option<UnixMillis>,
+    ) -> RecordIndex {
+        let len = record::encoded_len(Kind::Expiry, expires_at.is_some(), key.len(), 0);
+        let link = metadata.link_of_expiry(len);
+        self.absorbed.extend(metadata.expiry_record());
+        self.push(Kind::Expiry, key, b"", expires_at, Some(link), Some(metadata.location))
+    }
+
     /// Appends `delta` to the value of `key`, whose live records are `chain`; the key's expiry becomes
     /// `expires_at`.
     ///
@@ -129,7 +226,8 @@ impl Batch {
 
     /// Says that the value of `record` mentions places of other records, as [`crate::Batch`]'s user knows
     /// them from [`crate::Bitcask::location`]: before compaction lets go of a segment, it asks
-    /// [`crate::Guard::let_go`], which finds such keys with [`crate::Bitcask::take_referring`].
+    /// [`crate::Guard::let_go`], which finds such keys with [`crate::Bitcask::take_referring`]. What follows the
+    /// record (a delta, an expiry) says so anew.
     pub fn refers(&mut self, record: RecordIndex) {
         let pending = &self.records[record.0 as usize];
         if self.too_large.is_none() {
@@ -181,6 +279,38 @@ impl Batch {
         index
     }
 
+    /// Compresses the values of at least `from_bytes` bytes, those that become shorter. Twice does no harm.
+    pub(crate) fn compress(&mut self, codec: Codec, from_bytes: usize) {
+        if self.too_large.is_some() {
+            return;
+        }
+        let due = |pending: &Pending, bytes: &[u8]| {
+            matches!(pending.kind, Kind::Put | Kind::Delta)
+                && pending.end - pending.value_start() >= from_bytes.max(1)
+                && !record::is_compressed(&bytes[pending.start..])
+        };
+        if !self.records.iter().any(|pending| due(pending, &self.bytes)) {
+            return;
+        }
+        let plain = std::mem::take(&mut self.bytes);
+        let out = &mut self.bytes;
+        for pending in &mut self.records {
+            let start = out.len();
+            let record = &plain[pending.start..pending.end];
+            if due(pending, &plain) {
+                let key_at = pending.key_start - pending.start;
+                let value_at = key_at + pending.key_len;
+                record::append_compressed(out, record, key_at, value_at, codec);
+                let added = record::compressed_head_len(&out[start..]);
+                pending.key_start = start + key_at + added;
+            } else {
+                out.extend_from_slice(record);
+                pending.key_start = start + pending.key_start - pending.start;
+            }
+            (pending.start, pending.end) = (start, out.len());
+        }
+    }
+
     pub(crate) fn key(&self, pending: &Pending) -> &[u8] {
         &self.bytes[pending.key_start..pending.key_start + pending.key_len]
     }
@@ -189,7 +319,7 @@ impl Batch {
         self.now
     }
 
-    /// Whether a delta shares the batch with another record for its key: then it would follow a record that
+    /// Whether a delta or an expiry shares the batch with another record for its key: then it would follow a record that
     /// is no longer the newest.
     pub(crate) fn has_conflict(&self) -> bool {
         let no_delta = self.records.iter().all(|record| record.follows.is_none());
@@ -225,6 +355,7 @@ impl Batch {
     /// Returns the next number.
     pub(crate) fn seal(&mut self, next_sequence: u64) -> u64 {
         let first_sequence = self.keeps.unwrap_or(next_sequence);
+        self.first_sequence = first_sequence;
         let last = self.records.len().saturating_sub(1);
         for (i, pending) in self.records.iter().enumerate() {
             let record = &mut self.bytes[pending.start..pending.end];

@@ -1,17 +1,27 @@
 //! The store: open, read, write, wait for the disk.
 
 use crate::compaction::{self, CompactionOptions, CompactionReport, Progress, Reclaimable};
-use crate::format::record::Kind;
+use crate::format::record::{self, Head, Invalid, Kind};
 use crate::housekeeping::Housekeeper;
+use crate::iter::{Entries, KeyValue, Keys};
 use crate::keydir::{KeyDir, Place};
 use crate::log::{Log, OwnedRecord, Placed, io_error};
+use crate::metadata::{Carrier, Metadata};
 use crate::recovery::{self, RecoveryReport};
-use crate::stats::Stats;
+use crate::snapshot::{Snapshot, Snapshots};
+use crate::stats::{SegmentStats, Stats};
 use crate::storage::disk::DiskDir;
 use crate::storage::{Dir, Lock};
-use crate::{Batch, Chain, Durability, Error, Fold, Location, Options, RecordIndex, UnixMillis};
+use crate::transaction::Transaction;
+use crate::view::View;
+use crate::{
+    Batch, Chain, Compression, Durability, Error, Fold, KeyRange, Location, Mode, Options,
+    RecordIndex, UnixMillis,
+};
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::pin::Pin;
@@ -22,12 +32,14 @@ use std::task::{Context, Poll, Wake, Waker};
 const LOCK_NAME: &str = "lock";
 /// A record whose length is not known is read with so many bytes at first: enough for most deltas.
 const GUESS_BYTES: usize = 256;
+/// A record up to this length is read whole where only its head is asked for, so that its checksum is verified.
+const SHORT_BYTES: usize = 4 << 10;
 
 /// An embedded key-value store over one directory. All methods take `&self`; share it between threads.
 pub struct Bitcask {
     // Stopped before the store goes.
     housekeeper: Option<Housekeeper>,
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
     closed: bool,
 }
 
@@ -35,12 +47,17 @@ pub struct Bitcask {
 pub(crate) struct Store {
     pub(crate) log: Log,
     pub(crate) keydir: RwLock<KeyDir>,
+    pub(crate) snapshots: Snapshots,
     pub(crate) compaction: compaction::State,
     pub(crate) fold: Option<Arc<dyn Fold>>,
+    compression: Compression,
+    compress_from_bytes: usize,
     recovery: RecoveryReport,
     reads: AtomicU64,
-    // Held until everything above is gone.
-    _lock: Box<dyn Lock>,
+    /// Deltas appended.
+    deltas: AtomicU64,
+    /// Held until everything above is gone; none by a store that is only read.
+    lock: Option<Box<dyn Lock>>,
 }
 
 /// A position in the log of an open store: what [`Bitcask::durable`] waits for.
@@ -64,6 +81,12 @@ impl Committed {
         let pending = &batch.records[record.0 as usize];
         self.placed.location(pending.start, pending.end)
     }
+
+    /// The sequence number of a record of `batch`, the batch that was written: what [`Metadata::sequence`]
+    /// says of its key from now on.
+    pub fn sequence(&self, batch: &Batch, record: RecordIndex) -> u64 {
+        batch.first_sequence + u64::from(record.0)
+    }
 }
 
 /// A key's value as it lies in the log.
@@ -86,28 +109,65 @@ pub struct Entry {
 }
 
 impl Bitcask {
-    /// Opens the store at `path`, which is made if it is missing.
+    /// Opens the store at `path`. [`Options::mode`] says whether it is made if it is missing, and whether it
+    /// is to be written to.
     ///
     /// # Errors
-    /// [`Error::Locked`] while another process has it open; [`Error::Corrupt`] if data is damaged (a
-    /// write that a crash cut short is not: see [`RecoveryReport::torn`]); [`Error::Io`].
+    /// [`Error::Missing`], [`Error::NotADirectory`], [`Error::NotAStore`] if the directory holds files and
+    /// none of a store, [`Error::Locked`] while another process has it open for writing,
+    /// [`Error::NewerFormat`]; [`Error::Corrupt`] if data is damaged (a write that a crash cut short is
+    /// not: see [`RecoveryReport::torn`]); [`Error::Io`]. No data is changed by an opening that fails.
+    ///
+    /// # Examples
+    /// ```
+    /// use bitcask_core::{Bitcask, Error, Mode, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let path = temporary.path().join("store");
+    /// let existing = Options { mode: Mode::Existing, ..Options::default() };
+    /// assert!(matches!(Bitcask::open(&path, existing), Err(Error::Missing { .. })));
+    ///
+    /// let writer = Bitcask::open(&path, Options::default())?;
+    /// writer.put(b"key", b"value", UnixMillis(0))?;
+    ///
+    /// let read_only = Options { mode: Mode::ReadOnly, ..Options::default() };
+    /// let reader = Bitcask::open(&path, read_only)?;
+    /// assert_eq!(reader.get(b"key", UnixMillis(0))?.as_deref(), Some(&b"value"[..]));
+    /// assert!(matches!(reader.delete(b"key", UnixMillis(0)), Err(Error::ReadOnly { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let path = path.as_ref();
-        let dir = DiskDir::open(path).map_err(|source| Error::Io {
-            op: "open the directory",
-            path: path.to_owned(),
-            source,
+        let opened = match options.mode {
+            Mode::Create => DiskDir::open(path),
+            Mode::Existing | Mode::ReadOnly => DiskDir::open_existing(path),
+        };
+        let dir = opened.map_err(|source| {
+            let path = path.to_owned();
+            match source.kind() {
+                io::ErrorKind::NotADirectory => Error::NotADirectory { path },
+                io::ErrorKind::NotFound => Error::Missing { path },
+                _ => Error::Io { op: "open the directory", path, source },
+            }
         })?;
         Self::open_in(Arc::new(dir), options)
     }
 
     /// Opens the store in `dir`. See [`Bitcask::open`].
+    ///
+    /// # Errors
+    /// As [`Bitcask::open`].
     pub fn open_in(dir: Arc<dyn Dir>, options: Options) -> Result<Self, Error> {
-        let lock = dir
-            .try_lock(LOCK_NAME)
-            .map_err(|e| io_error(&*dir, LOCK_NAME, "lock", e))?
-            .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
-        let recovered = recovery::recover(&dir)?;
+        recovery::check_directory(&*dir, options.mode, LOCK_NAME)?;
+        let read_only = options.mode == Mode::ReadOnly;
+        let (lock, recovered) = if read_only {
+            (None, recovery::view(&dir)?)
+        } else {
+            let lock = dir
+                .try_lock(LOCK_NAME)
+                .map_err(|e| io_error(&*dir, LOCK_NAME, "lock", e))?
+                .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
+            (Some(lock), recovery::recover(&dir)?)
+        };
         let log = Log::new(
             dir.clone(),
             recovered.sealed,
@@ -127,12 +187,16 @@ impl Bitcask {
             log,
             compaction,
             keydir: RwLock::new(recovered.keydir),
+            snapshots: Snapshots::default(),
             fold: options.fold,
+            compression: options.compression,
+            compress_from_bytes: options.compress_from_bytes,
             recovery: recovered.report,
             reads: AtomicU64::new(0),
-            _lock: lock,
+            deltas: AtomicU64::new(0),
+            lock,
         });
-        let housekeeper = if options.background {
+        let housekeeper = if options.background && !read_only {
             let started = Housekeeper::start(&Arc::downgrade(&store));
             Some(started.map_err(|e| io_error(&*dir, "", "start the thread that serves", e))?)
         } else {
@@ -152,11 +216,32 @@ impl Bitcask {
     /// [`Error::Corrupt`] if a record fails its check, or the fold refuses its bytes;
     /// [`Error::NoFold`] if there are deltas and [`Options::fold`] is not set; [`Error::Io`].
     pub fn get(&self, key: &[u8], now: UnixMillis) -> Result<Option<Vec<u8>>, Error> {
-        let Some(entry) = self.entry(key)? else { return Ok(None) };
-        if entry.expires_at.is_some_and(|at| at <= now) {
-            return Ok(None);
-        }
-        self.store.fold(entry).map(Some)
+        self.view().get(key, now)
+    }
+
+    /// What is known of `key` without its value: sequence number, expiry, length. Expired or not: see
+    /// [`Metadata::is_expired`].
+    ///
+    /// Reads one record, or the head of it if it is longer than 4 KiB: its checksum, which covers the value,
+    /// is then not verified, only that the record agrees with the index. One more for a key whose expiry was set by
+    /// [`Bitcask::set_expiry`].
+    ///
+    /// # Errors
+    /// As [`Bitcask::entry`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// store.put_expiring(b"key", b"value", UnixMillis(500), UnixMillis(100))?;
+    /// let metadata = store.metadata(b"key")?.expect("it was just put");
+    /// assert_eq!((metadata.value_bytes, metadata.chain_records), (Some(5), 1));
+    /// assert!(metadata.is_expired(UnixMillis(500)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn metadata(&self, key: &[u8]) -> Result<Option<Metadata>, Error> {
+        self.view().metadata(key)
     }
 
     /// The records of `key` as they lie in the log, expired or not.
@@ -164,7 +249,7 @@ impl Bitcask {
     /// # Errors
     /// [`Error::Corrupt`] if a record fails its check; [`Error::Io`].
     pub fn entry(&self, key: &[u8]) -> Result<Option<Entry>, Error> {
-        self.store.newest(key, |location| self.store.entry(key, location))
+        self.view().entry(key)
     }
 
     /// Where the newest record of `key` lies, expired or not. Never reads the disk.
@@ -183,13 +268,13 @@ impl Bitcask {
         self.store.entry(key, location)
     }
 
-    /// The value of the newest record of `key`, expired or not — its base or its newest delta: one read.
+    /// The value of the newest record of `key` that has one, expired or not — its base or its newest delta:
+    /// one read, or two if the key's expiry was set after it.
     ///
     /// # Errors
     /// As [`Bitcask::entry`].
     pub fn newest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let read = self.store.newest(key, |location| self.store.read_at(key, location))?;
-        Ok(read.map(OwnedRecord::into_value))
+        self.view().newest(key)
     }
 
     /// The expiry of `key`, from its newest record: one read. `None` if there is no such key, or it never
@@ -198,8 +283,7 @@ impl Bitcask {
     /// # Errors
     /// As [`Bitcask::entry`].
     pub fn expiry(&self, key: &[u8]) -> Result<Option<UnixMillis>, Error> {
-        let read = self.store.newest(key, |location| self.store.read_at(key, location))?;
-        Ok(read.and_then(|read| read.record().expires_at))
+        self.view().expiry(key)
     }
 
     /// True if the log has a value for `key`, expired or not. Never reads the disk.
@@ -214,10 +298,38 @@ impl Bitcask {
     /// large buffer to the system.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::ChainMoved`], [`Error::Full`], [`Error::Poisoned`], [`Error::Io`].
-    /// After any of them nothing of the batch is there.
+    /// [`Error::Conflict`] if something is not as the batch [expects](Batch::expect) it,
+    /// [`Error::ReadOnly`], [`Error::TooLarge`], [`Error::ChainMoved`], [`Error::Full`],
+    /// [`Error::Poisoned`], [`Error::Io`]. After any of them nothing of the batch is there.
     pub fn write(&self, batch: &mut Batch) -> Result<Committed, Error> {
+        if batch.expected.is_empty() {
+            return self.write_if(batch, &|| Ok(()));
+        }
+        loop {
+            let found = self.store.check_expected(batch)?;
+            let moved = Cell::new(false);
+            let written = self.write_if(batch, &|| {
+                let keydir = self.store.keydir();
+                moved.set(found.iter().any(|(key, location)| keydir.get(key) != *location));
+                if moved.get() { Err(Error::ChainMoved) } else { Ok(()) }
+            });
+            // Somebody wrote, or moved, what is expected after it was looked at: look again.
+            if !moved.get() {
+                return written;
+            }
+        }
+    }
+
+    /// Applies a batch if `allowed`, asked while nobody else writes, does not object.
+    pub(crate) fn write_if(
+        &self,
+        batch: &mut Batch,
+        allowed: &dyn Fn() -> Result<(), Error>,
+    ) -> Result<Committed, Error> {
         let store = &*self.store;
+        if store.lock.is_none() {
+            return Err(Error::ReadOnly { path: store.log.dir.path().to_owned() });
+        }
         if batch.is_empty() {
             let position = store.log.position();
             return Ok(Committed { placed: Placed { segment: 0, offset: 0, position } });
@@ -225,9 +337,12 @@ impl Bitcask {
         if batch.has_conflict() {
             return Err(Error::ChainMoved);
         }
+        // Before anybody else has to wait for this batch.
+        store.compress(batch);
         let placed = store.log.append(
             batch,
             |batch| {
+                allowed()?;
                 let keydir = store.keydir();
                 let moved = batch.records.iter().any(|record| {
                     record.follows.is_some() && keydir.get(batch.key(record)) != record.follows
@@ -236,6 +351,8 @@ impl Bitcask {
             },
             |batch, placed| store.apply(batch, placed),
         )?;
+        let deltas = batch.records.iter().filter(|record| record.kind == Kind::Delta).count();
+        store.deltas.fetch_add(deltas as u64, Ordering::Relaxed);
         Ok(Committed { placed })
     }
 
@@ -246,8 +363,126 @@ impl Bitcask {
     pub fn put(&self, key: &[u8], value: &[u8], now: UnixMillis) -> Result<(), Error> {
         let mut batch = Batch::new(now);
         batch.put(key, value, None);
+        self.write_durably(&mut batch)
+    }
+
+    /// As [`Bitcask::put`]; from `expires_at` on, [`Bitcask::get`] does not find it.
+    ///
+    /// # Errors
+    /// As [`Bitcask::write`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// store.put_expiring(b"token", b"abc", UnixMillis(2_000), UnixMillis(1_000))?;
+    /// assert_eq!(store.get(b"token", UnixMillis(1_999))?.as_deref(), Some(&b"abc"[..]));
+    /// assert_eq!(store.get(b"token", UnixMillis(2_000))?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn put_expiring(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        expires_at: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::new(now);
+        batch.put(key, value, Some(expires_at));
+        self.write_durably(&mut batch)
+    }
+
+    /// Sets when `key` expires (`None`: never) without writing its value again, and waits as
+    /// [`Bitcask::put`] does; false if there is no such key, or it has expired by `now`.
+    ///
+    /// Writes one short record that links to the one with the value, and works with delta chains, with or without a
+    /// [`Fold`]. Any later put or delta of the key says anew when it expires.
+    ///
+    /// # Errors
+    /// As [`Bitcask::write`] and [`Bitcask::metadata`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// let now = UnixMillis(1_000);
+    /// store.put(b"big", &[7; 1 << 20], now)?;
+    /// let before = store.stats().disk_bytes;
+    /// assert!(store.set_expiry(b"big", Some(UnixMillis(2_000)), now)?);
+    /// assert!(store.stats().disk_bytes < before + 200);
+    /// assert_eq!(store.get(b"big", UnixMillis(2_000))?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_expiry(
+        &self,
+        key: &[u8],
+        expires_at: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> Result<bool, Error> {
+        loop {
+            let found = self.metadata(key)?.filter(|found| !found.is_expired(now));
+            let Some(found) = found else { return Ok(false) };
+            let mut batch = Batch::new(now);
+            batch.set_expiry(key, &found, expires_at);
+            match self.write_durably(&mut batch) {
+                // Somebody wrote the key in the meantime.
+                Err(Error::ChainMoved) => {}
+                other => return other.map(|()| true),
+            }
+        }
+    }
+
+    /// Sets `key` to `value`, or removes it (`None`), if its newest record has the sequence number
+    /// `expected`, or if it is not there (`None`), and waits as [`Bitcask::put`] does. Returns the new sequence
+    /// number. For more keys at once see [`Batch::expect`] and [`Bitcask::transaction`].
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the key is not as expected; as [`Bitcask::write`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, Error, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// # let now = UnixMillis(0);
+    /// let first = store.compare_and_swap(b"leader", None, Some(b"me"), now)?;
+    /// let taken = store.compare_and_swap(b"leader", None, Some(b"you"), now);
+    /// assert!(matches!(taken, Err(Error::Conflict { .. })));
+    /// store.compare_and_swap(b"leader", Some(first), None, now)?;
+    /// assert!(!store.contains(b"leader"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn compare_and_swap(
+        &self,
+        key: &[u8],
+        expected: Option<u64>,
+        value: Option<&[u8]>,
+        now: UnixMillis,
+    ) -> Result<u64, Error> {
+        let mut batch = Batch::new(now);
+        batch.expect(key, expected);
+        let record = match value {
+            Some(value) => batch.put(key, value, None),
+            None => batch.delete(key),
+        };
         let committed = self.write(&mut batch)?;
-        self.wait_durable(committed.position())
+        self.wait_durable(committed.position())?;
+        Ok(committed.sequence(&batch, record))
+    }
+
+    /// Begins a transaction, which reads the store as it is now. `now` is the time that its reads and
+    /// writes go by.
+    pub fn transaction(&self, now: UnixMillis) -> Transaction<'_> {
+        Transaction::new(self.snapshot(), now)
+    }
+
+    /// The contents as they are now, to be read while writes go on.
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        let keydir = self.store.keydir();
+        let undo = self.store.snapshots.open(&keydir, &self.store.log);
+        Snapshot::new(self, undo)
     }
 
     /// Removes `key` and waits as [`Bitcask::put`] does; false if there was nothing to remove.
@@ -260,9 +495,58 @@ impl Bitcask {
         }
         let mut batch = Batch::new(now);
         batch.delete(key);
-        let committed = self.write(&mut batch)?;
-        self.wait_durable(committed.position())?;
+        self.write_durably(&mut batch)?;
         Ok(true)
+    }
+
+    /// Removes every key that begins with `prefix` at the cost of one record, and waits as
+    /// [`Bitcask::put`] does.
+    ///
+    /// # Errors
+    /// As [`Bitcask::write`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// # let now = UnixMillis(0);
+    /// store.put(b"cache:1", b"x", now)?;
+    /// store.put(b"kept", b"x", now)?;
+    /// store.delete_prefix(b"cache:", now)?;
+    /// assert_eq!(store.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delete_prefix(&self, prefix: &[u8], now: UnixMillis) -> Result<(), Error> {
+        let mut batch = Batch::new(now);
+        batch.delete_prefix(prefix);
+        self.write_durably(&mut batch)
+    }
+
+    /// Removes everything, as one record: after a crash all is there, or nothing is. Waits as
+    /// [`Bitcask::put`] does. Files keep their space until they are compacted.
+    ///
+    /// # Errors
+    /// As [`Bitcask::write`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// # let now = UnixMillis(0);
+    /// store.put(b"key", b"value", now)?;
+    /// store.drop_all(now)?;
+    /// assert!(store.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn drop_all(&self, now: UnixMillis) -> Result<(), Error> {
+        self.delete_prefix(b"", now)
+    }
+
+    fn write_durably(&self, batch: &mut Batch) -> Result<(), Error> {
+        let committed = self.write(batch)?;
+        self.wait_durable(committed.position())
     }
 
     /// Completes once everything before `position` is as durable as [`Options::durability`] asks:
@@ -298,6 +582,96 @@ impl Bitcask {
     /// As [`Bitcask::wait_durable`].
     pub fn sync(&self) -> Result<(), Error> {
         self.store.sync()
+    }
+
+    /// Hands everything written so far to the system: it then survives the end of the process, and not that
+    /// of the machine. [`Bitcask::sync`] does both.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] or [`Error::Io`] if it cannot be written.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.store.log.flush().map(|_| ())
+    }
+
+    /// The keys of `range` in byte order, expired ones included; `.rev()` goes backwards. Never reads the disk.
+    ///
+    /// Writes go on meanwhile: no lock is held between two steps, and at each step for no more than a few
+    /// hundred keys. Keys come in order and none comes twice; each that is there throughout comes; one that comes or
+    /// goes meanwhile may come or not. For the keys of one moment see [`Bitcask::snapshot`]. To go on later,
+    /// or in another process, see [`KeyRange::after`] and [`KeyRange::before`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, KeyRange, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// for key in ["a", "b:1", "b:2", "b:3", "c"] {
+    ///     store.put(key.as_bytes(), b"", UnixMillis(0))?;
+    /// }
+    /// let page: Vec<_> = store.keys(KeyRange::prefix("b:")).take(2).collect();
+    /// assert_eq!(page, [b"b:1", b"b:2"]);
+    /// let rest: Vec<_> = store.keys(KeyRange::prefix("b:").after(&page[1])).collect();
+    /// assert_eq!(rest, [b"b:3"]);
+    /// let last = store.keys(KeyRange::prefix("b:")).next_back();
+    /// assert_eq!(last.as_deref(), Some(&b"b:3"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn keys(&self, range: KeyRange) -> Keys<'_> {
+        Keys::new(self.view(), range)
+    }
+
+    /// The entries of `range` in byte order of their keys, without those that have expired by `now`;
+    /// `.rev()` goes backwards.
+    ///
+    /// As [`Bitcask::keys`]; each value is read when its turn comes, and is the newest then. An entry that cannot be
+    /// read is an error in its place, and the iteration may go on behind it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, KeyRange, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// # let now = UnixMillis(0);
+    /// store.put(b"a", b"1", now)?;
+    /// store.put(b"b", b"2", now)?;
+    /// for entry in store.entries(KeyRange::all(), now).rev() {
+    ///     let entry = entry?;
+    ///     println!("{} is {} bytes", entry.key.escape_ascii(), entry.value.len());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn entries(&self, range: KeyRange, now: UnixMillis) -> Entries<'_> {
+        Entries::new(self.view(), range, now)
+    }
+
+    /// Puts all entries together, in the order of [`Bitcask::entries`], from `start` on.
+    ///
+    /// # Errors
+    /// The first of an entry that cannot be read, or of `step`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, Error, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// # let now = UnixMillis(0);
+    /// store.put(b"a", b"1", now)?;
+    /// store.put(b"b", b"234", now)?;
+    /// let bytes = store.fold(now, 0, |sum, entry| Ok::<_, Error>(sum + entry.value.len()))?;
+    /// assert_eq!(bytes, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn fold<T, E: From<Error>>(
+        &self,
+        now: UnixMillis,
+        start: T,
+        mut step: impl FnMut(T, KeyValue) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.entries(KeyRange::all(), now).try_fold(start, |so_far, entry| step(so_far, entry?))
+    }
+
+    fn view(&self) -> View<'_> {
+        View { store: &self.store, undo: None, writes: None }
     }
 
     /// Visits the keys that begin with `prefix` in byte order, from the first not below `from`, until
@@ -350,19 +724,38 @@ impl Bitcask {
         self.store.log.durability()
     }
 
+    /// Figures of each segment, the oldest first.
+    pub fn segments(&self) -> Vec<SegmentStats> {
+        let log = &self.store.log;
+        let (active, end) = log.active();
+        log.segments()
+            .values()
+            .map(|segment| SegmentStats {
+                file: segment.name.clone(),
+                bytes: if segment.id == active { end } else { segment.written() },
+                live_bytes: None,
+                active: segment.id == active,
+            })
+            .collect()
+    }
+
     /// Figures of the store.
     pub fn stats(&self) -> Stats {
         let store = &self.store;
         let (segments, disk_bytes) = store.log.size();
+        // Before the keydir is locked: whoever appends locks the log first.
+        let appended_bytes = store.log.position();
         let keydir = store.keydir();
         Stats {
             keys: keydir.len(),
             keydir_bytes: keydir.memory_bytes(),
             segments,
             disk_bytes,
-            appended_bytes: store.log.position(),
+            appended_bytes,
             syncs: store.log.syncs(),
             reads: store.reads.load(Ordering::Relaxed),
+            deltas: store.deltas.load(Ordering::Relaxed),
+            snapshots: store.snapshots.count(),
         }
     }
 
@@ -467,7 +860,7 @@ impl Bitcask {
     fn shut(&mut self) -> Result<(), Error> {
         self.store.compaction.stop();
         self.housekeeper = None;
-        if std::mem::replace(&mut self.closed, true) {
+        if std::mem::replace(&mut self.closed, true) || self.store.lock.is_none() {
             return Ok(());
         }
         self.store.finish()
@@ -485,6 +878,9 @@ impl fmt::Debug for Bitcask {
         f.debug_struct("Bitcask").field("path", &self.store.log.dir.path()).finish_non_exhaustive()
     }
 }
+
+/// A key, and where its newest record was found.
+type Found = (Vec<u8>, Option<Location>);
 
 impl Store {
     pub(crate) fn keydir(&self) -> RwLockReadGuard<'_, KeyDir> {
@@ -506,21 +902,22 @@ impl Store {
         };
         let died = |place: Place| {
             book(place.location, false);
-            if place.is_delta {
+            if place.is_linked {
                 self.compaction.chain_died(place.location);
             }
         };
         let mut keydir = self.keydir_mut();
         for record in &batch.records {
             let key = batch.key(record);
+            self.snapshots.note(&keydir, &self.log, record.kind, key);
             match record.kind {
-                Kind::Put | Kind::Delta => {
-                    let (at, is_delta) =
-                        (placed.location(record.start, record.end), record.kind == Kind::Delta);
+                Kind::Put | Kind::Delta | Kind::Expiry => {
+                    let at = placed.location(record.start, record.end);
+                    let is_linked = record.kind.has_link();
                     book(at, true);
-                    let before = keydir.insert_record(key, at, is_delta);
-                    // A delta keeps alive what it follows.
-                    if let Some(before) = before.filter(|_| !is_delta) {
+                    let before = keydir.insert_record(key, at, is_linked);
+                    // It keeps alive what it follows.
+                    if let Some(before) = before.filter(|_| !is_linked) {
                         died(before);
                     }
                 }
@@ -533,24 +930,10 @@ impl Store {
         batch.absorbed.iter().for_each(|at| book(*at, false));
     }
 
-    /// What `read` makes of the newest record of `key`. If compaction moves it and lets go of its segment
-    /// meanwhile, the key is looked up again, so that nobody waits for compaction.
-    fn newest<T>(
-        &self,
-        key: &[u8],
-        read: impl Fn(Location) -> Result<T, Error>,
-    ) -> Result<Option<T>, Error> {
-        let mut tried = None;
-        loop {
-            let Some(location) = self.keydir().get(key) else { return Ok(None) };
-            match read(location) {
-                Err(Error::Retired { .. }) if tried != Some(location) => tried = Some(location),
-                Err(Error::Retired { .. }) => {
-                    let reason = "a record's predecessor lies in a segment that is not there";
-                    return Err(self.damaged(location, reason));
-                }
-                read => return read.map(Some),
-            }
+    /// Compresses values as the options say.
+    pub(crate) fn compress(&self, batch: &mut Batch) {
+        if let Some(codec) = self.compression.codec() {
+            batch.compress(codec, self.compress_from_bytes);
         }
     }
 
@@ -570,8 +953,93 @@ impl Store {
         crate::log::corrupt(&*self.log.dir, &name, u64::from(at.offset), reason)
     }
 
+    /// Compares what a batch expects with what there is; returns where its keys were found.
+    ///
+    /// Sequence numbers are in the log alone, which must not be read while nobody can write. But a location
+    /// never names another record: while it stands in the keydir, what was read of it holds.
+    fn check_expected(&self, batch: &Batch) -> Result<Vec<Found>, Error> {
+        let view = View { store: self, undo: None, writes: None };
+        let check = |expected: &crate::batch::Expected| {
+            let found = view.metadata(&expected.key)?;
+            let there = found.as_ref().filter(|found| !found.is_expired(batch.timestamp()));
+            if there.map(|found| found.sequence) != expected.sequence {
+                return Err(Error::Conflict { key: expected.key.clone() });
+            }
+            Ok((expected.key.clone(), found.map(|found| found.location)))
+        };
+        batch.expected.iter().map(check).collect()
+    }
+
+    /// Reads the head of a record that must be one of `key`, and checks all of the record if it is short.
+    fn head(&self, key: &[u8], segment: u32, offset: u32) -> Result<Head, Error> {
+        let at = Location { segment, offset, len: 0 };
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let front = self.log.piece(segment, offset, record::MAX_HEAD_LEN + key.len())?;
+        let head = Head::parse(&front).map_err(|invalid| match invalid {
+            Invalid::Short(_) => self.damaged(at, "the segment ends within a record"),
+            Invalid::Bad(reason) => self.damaged(at, reason),
+        })?;
+        let found = front.get(head.key_start..head.key_start + head.key_len);
+        if found != Some(key) || !head.kind.is_value() {
+            return Err(self.damaged(at, "the record is not the one that the index says"));
+        }
+        if head.len <= SHORT_BYTES {
+            self.read(key, segment, offset, head.len)?;
+        }
+        Ok(head)
+    }
+
+    /// See [`Bitcask::metadata`].
+    pub(crate) fn metadata(&self, key: &[u8], location: Location) -> Result<Metadata, Error> {
+        let newest = self.head(key, location.segment, location.offset)?;
+        if newest.len != location.len as usize {
+            return Err(self.damaged(location, "the record is not the one that the index says"));
+        }
+        let (mut segment, mut offset, mut carrying) = (location.segment, location.offset, newest);
+        if newest.kind == Kind::Expiry {
+            let link = newest.link.expect("an expiry has a link");
+            (segment, offset) = (link.segment, link.offset);
+            carrying = self.carrier(key, location, segment, offset)?;
+        }
+        let own_bytes = u32::try_from(carrying.len).expect("a record is shorter than 4 GiB");
+        let (records, bytes) =
+            carrying.link.map_or((1, own_bytes), |link| (link.records, link.bytes));
+        let expiry_bytes = if newest.kind == Kind::Expiry { location.len } else { 0 };
+        Ok(Metadata {
+            sequence: newest.sequence,
+            written_at: newest.timestamp,
+            expires_at: newest.expires_at,
+            value_bytes: (carrying.kind == Kind::Put).then_some(carrying.raw_len as u64),
+            chain_records: u32::from(records),
+            log_bytes: u64::from(bytes) + u64::from(expiry_bytes),
+            location,
+            carrier: Carrier { segment, offset, records, bytes },
+        })
+    }
+
+    /// The head of the record that an expiry links to.
+    fn carrier(&self, key: &[u8], at: Location, segment: u32, offset: u32) -> Result<Head, Error> {
+        let head = self.head(key, segment, offset)?;
+        if head.kind == Kind::Expiry {
+            return Err(self.damaged(at, "a record follows one that only sets an expiry"));
+        }
+        Ok(head)
+    }
+
+    /// See [`Bitcask::newest`].
+    pub(crate) fn newest(&self, key: &[u8], location: Location) -> Result<Vec<u8>, Error> {
+        let read = self.read(key, location.segment, location.offset, location.len as usize)?;
+        let record = read.record();
+        if record.kind != Kind::Expiry {
+            return self.value(read, location);
+        }
+        let link = record.link.expect("an expiry has a link");
+        let at = Location { segment: link.segment, offset: link.offset, len: 0 };
+        self.value(self.read(key, at.segment, at.offset, GUESS_BYTES)?, at)
+    }
+
     /// Reads a record that must be one of `key`.
-    fn read(
+    pub(crate) fn read(
         &self,
         key: &[u8],
         segment: u32,
@@ -579,10 +1047,6 @@ impl Store {
         guess: usize,
     ) -> Result<OwnedRecord, Error> {
         self.check(key, segment, offset, self.log.read(segment, offset, guess)?)
-    }
-
-    fn read_at(&self, key: &[u8], at: Location) -> Result<OwnedRecord, Error> {
-        self.read(key, at.segment, at.offset, at.len as usize)
     }
 
     /// Counts a record that was read, and checks that it is one of `key`.
@@ -595,11 +1059,16 @@ impl Store {
     ) -> Result<OwnedRecord, Error> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let record = read.record();
-        if record.key == key && matches!(record.kind, Kind::Put | Kind::Delta) {
+        if record.key == key && record.kind.is_value() {
             return Ok(read);
         }
         let at = Location { segment, offset, len: 0 };
         Err(self.damaged(at, "the record is not the one that the index says"))
+    }
+
+    /// The value of a record that was read from `at`.
+    fn value(&self, read: OwnedRecord, at: Location) -> Result<Vec<u8>, Error> {
+        read.into_value().map_err(|reason| self.damaged(at, reason))
     }
 
     /// Follows a chain from its newest record to its base.
@@ -619,33 +1088,42 @@ impl Store {
         let read = |segment, offset, guess| {
             self.check(key, segment, offset, read(segment, offset, guess)?)
         };
-        let first = read(newest.segment, newest.offset, newest.len as usize)?;
-        let record = first.record();
-        let (sequence, expires_at) = (record.sequence, record.expires_at);
-        let (mut later, mut refers) = (sequence, record.refers);
-        let written_at = record.timestamp;
+        let mut found = read(newest.segment, newest.offset, newest.len as usize)?;
+        let (sequence, expires_at, written_at) = {
+            let record = found.record();
+            (record.sequence, record.expires_at, record.timestamp)
+        };
         // Newest first; the level of a link is known only of deltas, that is, of all but the last.
-        let mut links = Vec::new();
-        let (mut at, mut previous) = (newest, record.link);
-        let mut values = vec![first.into_value()];
-        while let Some(link) = previous {
-            links.push((at, link.level));
-            let read = read(link.segment, link.offset, GUESS_BYTES)?;
-            let record = read.record();
+        let (mut links, mut values) = (Vec::new(), Vec::new());
+        let mut expiry = None;
+        let (mut at, mut later, mut refers) = (newest, sequence, false);
+        loop {
+            let record = found.record();
+            let previous = record.link;
+            refers |= record.refers;
+            if record.kind == Kind::Expiry {
+                if at != newest {
+                    return Err(self.damaged(at, "a record follows one that only sets an expiry"));
+                }
+                expiry = Some(at);
+            } else {
+                links.extend(previous.map(|link| (at, link.level)));
+                values.push(self.value(found, at)?);
+            }
+            let Some(link) = previous else { break };
+            found = read(link.segment, link.offset, GUESS_BYTES)?;
+            let record = found.record();
             // A record follows one that is older, wherever that lies, so a chain ends; a damaged link that
             // passed its CRC must not lead in circles.
             if record.sequence >= later {
                 return Err(self.damaged(at, "a delta follows a later record"));
             }
             later = record.sequence;
-            refers |= record.refers;
             let len = u32::try_from(record.len).expect("a record is shorter than 4 GiB");
             at = Location { segment: link.segment, offset: link.offset, len };
-            previous = record.link;
-            values.push(read.into_value());
         }
         values.reverse();
-        let chain = Chain::from_links(at, links.into_iter().rev());
+        let chain = Chain::from_links(at, links.into_iter().rev(), expiry);
         let deltas = values.split_off(1);
         let base = values.pop().expect("a chain has a base");
         Ok(Entry { base, deltas, chain, expires_at, sequence, written_at, refers })

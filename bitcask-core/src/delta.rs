@@ -30,6 +30,8 @@ pub struct Chain {
     fresh: usize,
     /// Bytes of the deltas' records.
     delta_bytes: u64,
+    /// The key's newest record, if it only sets the expiry: no link, and gone with the next delta.
+    expiry: Option<Location>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,18 +47,23 @@ impl Chain {
 
     /// The chain of a value just put: its base alone.
     pub fn base(location: Location) -> Self {
-        Chain { base: location, deltas: Vec::new(), fresh: 0, delta_bytes: 0 }
+        Chain { base: location, deltas: Vec::new(), fresh: 0, delta_bytes: 0, expiry: None }
     }
 
-    /// The chain that the log holds: its base, and its deltas with the level of each.
-    pub(crate) fn from_links(base: Location, deltas: impl Iterator<Item = (Location, u8)>) -> Self {
+    /// The chain that the log holds: its base, its deltas with the level of each, and the record that set the
+    /// expiry after all of them.
+    pub(crate) fn from_links(
+        base: Location,
+        deltas: impl Iterator<Item = (Location, u8)>,
+        expiry: Option<Location>,
+    ) -> Self {
         let deltas: Vec<Link> = deltas.map(|(location, level)| Link { location, level }).collect();
         let fresh = deltas.iter().rev().take_while(|link| link.level == 0).count();
         let delta_bytes = bytes(&deltas);
-        Chain { base, deltas, fresh, delta_bytes }
+        Chain { base, deltas, fresh, delta_bytes, expiry }
     }
 
-    /// Number of records, the base included.
+    /// Number of records, the base included; one that only set the expiry is not counted.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         1 + self.deltas.len()
@@ -64,7 +71,7 @@ impl Chain {
 
     /// The newest record.
     pub fn newest(&self) -> Location {
-        self.deltas.last().map_or(self.base, |link| link.location)
+        self.expiry.unwrap_or_else(|| self.deltas.last().map_or(self.base, |link| link.location))
     }
 
     /// How many of the newest links the next delta absorbs: it must carry their changes, too.
@@ -82,6 +89,7 @@ impl Chain {
         self.delta_bytes += u64::from(location.len);
         self.deltas.truncate(kept);
         self.deltas.push(Link { location, level });
+        self.expiry = None;
         self.fresh = if level == 0 { self.fresh + 1 } else { 0 };
     }
 
@@ -104,7 +112,9 @@ impl Chain {
 
     /// Bytes of the live records, headers included.
     pub fn bytes(&self) -> u64 {
-        u64::from(self.base.len) + self.delta_bytes
+        u64::from(self.base.len)
+            + self.delta_bytes
+            + self.expiry.map_or(0, |location| u64::from(location.len))
     }
 
     /// Bytes of the deltas that will be left of those there are once the next delta has absorbed what it
@@ -113,26 +123,27 @@ impl Chain {
         self.next_link().kept_bytes - u64::from(self.base.len)
     }
 
-    /// The records that the next delta takes the place of.
+    /// The records that the next delta takes the place of; one that only sets the expiry is of these.
     pub(crate) fn absorbed(&self) -> impl Iterator<Item = Location> {
         let gone = &self.deltas[self.deltas.len() - self.absorbs()..];
-        gone.iter().map(|link| link.location)
+        gone.iter().map(|link| link.location).chain(self.expiry)
     }
 
     /// Its records, oldest first.
     pub(crate) fn locations(&self) -> impl Iterator<Item = Location> {
-        std::iter::once(self.base).chain(self.deltas.iter().map(|link| link.location))
+        let deltas = self.deltas.iter().map(|link| link.location);
+        std::iter::once(self.base).chain(deltas).chain(self.expiry)
     }
 
     /// What the next delta says of the chain before it.
     pub(crate) fn next_link(&self) -> NextLink {
         let (absorbed, level) = self.next();
-        let (kept, gone) = self.deltas.split_at(self.deltas.len() - absorbed);
+        let kept = &self.deltas[..self.deltas.len() - absorbed];
         NextLink {
             previous: kept.last().map_or(self.base, |link| link.location),
             level,
             kept: 1 + kept.len(),
-            kept_bytes: self.bytes() - bytes(gone),
+            kept_bytes: u64::from(self.base.len) + bytes(kept),
         }
     }
 }

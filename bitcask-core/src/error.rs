@@ -32,10 +32,51 @@ pub enum Error {
         /// What is wrong with the bytes.
         reason: &'static str,
     },
+    /// There is no store at `path`, and it was not to be made.
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// `path` is something other than a directory.
+    NotADirectory {
+        /// What was to be opened.
+        path: PathBuf,
+    },
+    /// The directory holds files, and none of a store: nothing was written to it.
+    NotAStore {
+        /// The directory.
+        path: PathBuf,
+        /// One of the files that are in it.
+        found: String,
+    },
+    /// A later version of this crate wrote `path`; use that one, or a newer.
+    NewerFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format version.
+        version: u8,
+    },
+    /// The store was opened for reading only.
+    ReadOnly {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Somebody else changed `key` in the meantime: nothing was applied. Read again, and try again.
+    Conflict {
+        /// The key that is not as it was expected, or as it was read.
+        key: Vec<u8>,
+    },
     /// Another process holds the directory.
     Locked {
         /// The directory.
         path: PathBuf,
+    },
+    /// The directory holds nothing that this program knows how to read.
+    Unrecognised {
+        /// The directory.
+        path: PathBuf,
+        /// What was looked for.
+        reason: &'static str,
     },
     /// An earlier write or sync failed. What reached the disk is unknown, so writes are refused until
     /// the store is opened anew.
@@ -80,8 +121,31 @@ impl fmt::Display for Error {
             Error::Corrupt { path, offset, reason } => {
                 write!(f, "{} is damaged at offset {offset}: {reason}", path.display())
             }
+            Error::Missing { path } => write!(f, "there is no store at {}", path.display()),
+            Error::NotADirectory { path } => {
+                write!(f, "{} is not a directory, and so no store", path.display())
+            }
+            Error::NotAStore { path, found } => write!(
+                f,
+                "{} is no store: it holds other files, such as {found}; choose an empty directory",
+                path.display()
+            ),
+            Error::NewerFormat { path, version } => write!(
+                f,
+                "{} is of format version {version}, which a later version of this program wrote",
+                path.display()
+            ),
+            Error::ReadOnly { path } => {
+                write!(f, "{} was opened for reading only", path.display())
+            }
+            Error::Conflict { key } => {
+                write!(f, "the key {} was changed by somebody else", key.escape_ascii())
+            }
             Error::Locked { path } => {
                 write!(f, "{} is in use by another process", path.display())
+            }
+            Error::Unrecognised { path, reason } => {
+                write!(f, "{} is not recognised: {reason}", path.display())
             }
             Error::Poisoned { cause } => {
                 write!(f, "writes are refused until restart, since an earlier one failed: {cause}")

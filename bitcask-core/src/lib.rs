@@ -10,7 +10,13 @@
 //! * **Batches are atomic**: after a crash all of a [`Batch`] is there, or none.
 //! * **Small changes cost small writes.** A *delta* follows the key's previous record instead of
 //!   replacing it; a [`Fold`] of the caller's brings them together. See [`Chain`].
-//! * **The order of keys is there for free**: [`Bitcask::walk`] serves prefixes and ranges from memory.
+//! * **The order of keys is there for free**: [`Bitcask::keys`] and [`Bitcask::entries`] serve prefixes and
+//!   ranges in both directions, and hold up nobody.
+//! * **A [`Snapshot`] costs next to nothing**, and a [`Transaction`] on it is serialisable; a single key has
+//!   [`Bitcask::compare_and_swap`].
+//! * **Readers open beside the writer**, without a lock and without a trace: [`Mode::ReadOnly`].
+//! * **Values may be compressed** ([`Compression`]), each record saying how.
+//! * **Other Bitcasks' directories** are read, imported and written: [`classic`].
 //! * **Space comes back**: compaction ([`Bitcask::compact`], or in the background by [`Options::compaction`])
 //!   moves what is alive together, at a bounded rate, while reads and writes go on.
 //! * **Damage is never skipped silently.** Every read checks a CRC; opening refuses a damaged log and says
@@ -45,6 +51,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod classic;
 pub mod keydir;
 pub mod storage;
 
@@ -52,15 +59,22 @@ mod batch;
 mod bitcask;
 mod clock;
 mod compaction;
+mod compression;
 mod delta;
 mod error;
 mod format;
 mod housekeeping;
+mod iter;
 mod location;
 mod log;
+mod metadata;
 mod options;
+mod range;
 mod recovery;
+mod snapshot;
 mod stats;
+mod transaction;
+mod view;
 
 pub use batch::{Batch, RecordIndex};
 pub use bitcask::{Bitcask, Committed, Durable, Entry, Position};
@@ -69,9 +83,15 @@ pub use compaction::{
     CompactionOptions, CompactionReport, Guard, Held, Progress, Reclaimable, Step, Thresholds,
     Triggers,
 };
+pub use compression::Compression;
 pub use delta::{Chain, Fold};
 pub use error::Error;
+pub use iter::{Entries, KeyValue, Keys};
 pub use location::Location;
-pub use options::{Durability, Options};
+pub use metadata::Metadata;
+pub use options::{Durability, Mode, Options};
+pub use range::KeyRange;
 pub use recovery::{RecoveryReport, TornTail};
-pub use stats::Stats;
+pub use snapshot::Snapshot;
+pub use stats::{SegmentStats, Stats};
+pub use transaction::Transaction;

@@ -1,6 +1,6 @@
 //! How a store is opened.
 
-use crate::{Clock, CompactionOptions, Fold, Guard, SystemClock};
+use crate::{Clock, CompactionOptions, Compression, Fold, Guard, SystemClock};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,15 +16,37 @@ pub enum Durability {
     No,
 }
 
+/// What may be done with a store, and what if there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Reads and writes; a directory that is missing or empty becomes a new store.
+    #[default]
+    Create,
+    /// Reads and writes; a store that is missing is [`crate::Error::Missing`].
+    Existing,
+    /// Reads only, also beside a process that writes: no lock is taken, and no file is made, changed or
+    /// removed. What is seen is the store as it was when it was opened, as far as the writer had
+    /// handed its writes to the system; open it again to see more. A store that is missing is
+    /// [`crate::Error::Missing`], and writing is [`crate::Error::ReadOnly`].
+    ReadOnly,
+}
+
 /// How to open a [`crate::Bitcask`].
 #[derive(Clone)]
 pub struct Options {
+    /// What may be done with the store, and what if there is none.
+    pub mode: Mode,
     /// When an acknowledged write is on disk.
     pub durability: Durability,
     /// A segment is sealed before it grows past this many bytes (a longer batch gets its own).
     pub segment_bytes: u32,
     /// Folds delta chains in [`crate::Bitcask::get`]; without one, a chain is an error there.
     pub fold: Option<Arc<dyn Fold>>,
+    /// How values are compressed when they are written; off by default. A value stays as it is where that is
+    /// shorter. Values written otherwise stay readable, whatever this says.
+    pub compression: Compression,
+    /// Values shorter than this many bytes are not compressed: there is little to gain.
+    pub compress_from_bytes: usize,
     /// Whether a thread of the store's own syncs every second and writes hint files (the default). If
     /// not, call [`crate::Bitcask::tick`] now and then.
     pub background: bool,
@@ -46,9 +68,12 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
+            mode: Mode::Create,
             durability: Durability::Always,
             segment_bytes: 256 << 20,
             fold: None,
+            compression: Compression::Off,
+            compress_from_bytes: 256,
             background: true,
             compaction: None,
             compaction_rate: 0,
@@ -62,9 +87,12 @@ impl Default for Options {
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
+            .field("mode", &self.mode)
             .field("durability", &self.durability)
             .field("segment_bytes", &self.segment_bytes)
             .field("fold", &self.fold.is_some())
+            .field("compression", &self.compression)
+            .field("compress_from_bytes", &self.compress_from_bytes)
             .field("background", &self.background)
             .field("compaction", &self.compaction)
             .field("compaction_rate", &self.compaction_rate)

@@ -18,4 +18,22 @@ pub struct Stats {
     pub syncs: u64,
     /// Records read from the log since open.
     pub reads: u64,
+    /// Deltas appended since open.
+    pub deltas: u64,
+    /// Snapshots and transactions that are open.
+    pub snapshots: usize,
+}
+
+/// Figures of one segment of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentStats {
+    /// Name of its file.
+    pub file: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Bytes of the records that are still needed; `None` if that is not known.
+    pub live_bytes: Option<u64>,
+    /// Whether it is being appended to.
+    pub active: bool,
 }

@@ -30,6 +30,7 @@ enum Op {
     Remove(Vec<u8>),
     RemovePrefix(Vec<u8>),
     Walk(Vec<u8>, Vec<u8>),
+    WalkBack(Option<Vec<u8>>),
     Floor(Vec<u8>, Vec<u8>),
     Sample(Vec<u8>, usize),
 }
@@ -40,6 +41,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => key().prop_map(Op::Remove),
         1 => key().prop_map(Op::RemovePrefix),
         1 => (key(), key()).prop_map(|(p, f)| Op::Walk(p, f)),
+        1 => proptest::option::of(key()).prop_map(Op::WalkBack),
         1 => (key(), key()).prop_map(|(p, f)| Op::Floor(p, f)),
         1 => (key(), any::<usize>()).prop_map(|(p, n)| Op::Sample(p, n)),
     ]
@@ -47,6 +49,15 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn walked(keydir: &KeyDir, prefix: &[u8], from: &[u8]) -> Vec<(Vec<u8>, Location)> {
     let mut walk = keydir.walk(prefix, from);
+    let mut found = Vec::new();
+    while let Some((key, location)) = walk.next() {
+        found.push((key.to_vec(), location));
+    }
+    found
+}
+
+fn walked_back(keydir: &KeyDir, bound: Option<&[u8]>) -> Vec<(Vec<u8>, Location)> {
+    let mut walk = keydir.walk_back(bound);
     let mut found = Vec::new();
     while let Some((key, location)) = walk.next() {
         found.push((key.to_vec(), location));
@@ -76,6 +87,15 @@ fn apply(keydir: &mut KeyDir, model: &mut Model, op: Op, n: u32) {
                 .map(|(k, l)| (k.clone(), *l))
                 .collect();
             assert_eq!(walked(keydir, &prefix, &from), wanted, "walk {prefix:?} from {from:?}");
+        }
+        Op::WalkBack(bound) => {
+            let wanted: Vec<_> = model
+                .iter()
+                .rev()
+                .filter(|(k, _)| bound.as_ref().is_none_or(|bound| *k < bound))
+                .map(|(k, l)| (k.clone(), *l))
+                .collect();
+            assert_eq!(walked_back(keydir, bound.as_deref()), wanted, "walk back from {bound:?}");
         }
         Op::Floor(prefix, key) => {
             let wanted = model
@@ -109,7 +129,10 @@ proptest! {
         for (key, location) in &model {
             prop_assert_eq!(keydir.get(key), Some(*location));
         }
-        prop_assert_eq!(walked(&keydir, b"", b""), model.into_iter().collect::<Vec<_>>());
+        let mut wanted: Vec<_> = model.into_iter().collect();
+        prop_assert_eq!(&walked(&keydir, b"", b""), &wanted);
+        wanted.reverse();
+        prop_assert_eq!(walked_back(&keydir, None), wanted);
     }
 }
 
@@ -133,7 +156,10 @@ fn a_long_deterministic_run_agrees_with_a_btreemap() {
         };
         apply(&mut keydir, &mut model, op, n);
     }
-    assert_eq!(walked(&keydir, b"", b""), model.into_iter().collect::<Vec<_>>());
+    let mut wanted: Vec<_> = model.into_iter().collect();
+    assert_eq!(walked(&keydir, b"", b""), wanted);
+    wanted.reverse();
+    assert_eq!(walked_back(&keydir, None), wanted);
 }
 
 #[test]

@@ -132,6 +132,7 @@ impl Keyspace {
             segment_bytes: options.segment_bytes,
             fold: Some(Arc::new(RecordFold)),
             background: options.background,
+            ..bitcask_core::Options::default()
         }
     }
 

@@ -27,8 +27,11 @@ const OURS: &[&str] =
 /// everywhere.
 const HOMES: &[(&str, &str, &[&str])] = &[
     ("crc32fast", "bitcask-core", &["format"]),
+    ("lz4_flex", "bitcask-core", &["compression.rs"]),
     ("memmap2", "bitcask-core", &["storage/mmap.rs"]),
     ("rustix", "bitcask-core", &["storage"]),
+    ("snap", "bitcask-core", &["compression.rs"]),
+    ("zstd", "bitcask-core", &["compression.rs"]),
     ("roaring", "bitmap-store", &["bitmap"]),
     ("lru", "bitmap-store", &["cache"]),
     ("foldhash", "bitmap-store", &[""]),

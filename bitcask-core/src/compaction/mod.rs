@@ -16,7 +16,6 @@ pub(crate) use policy::Facts;
 pub use policy::{CompactionOptions, Thresholds, Triggers};
 
 use crate::bitcask::Store;
-use crate::format::record::Kind;
 use crate::format::retired::Retired;
 use crate::format::segment::HEADER_LEN;
 use crate::log::lock;
@@ -253,7 +252,7 @@ impl Store {
                 if links > 0 {
                     self.log.book(segment, -(record.len as i64));
                 }
-                let Some(link) = record.link.filter(|_| record.kind == Kind::Delta) else { break };
+                let Some(link) = record.link else { break };
                 (segment, offset, guess) = (link.segment, link.offset, 256);
             }
         }

@@ -193,10 +193,10 @@ impl<'a> Run<'a> {
                         self.copy(&bytes[at..at + len], &record)?;
                     }
                 }
-                Kind::Put | Kind::Delta => {
+                Kind::Put | Kind::Delta | Kind::Expiry => {
                     let found = store.keydir().record(record.key);
                     match found {
-                        Some(found) if found.is_delta => {
+                        Some(found) if found.is_linked => {
                             if self.oldest_taken(record.key, found.location)? == Some(location) {
                                 self.copy_folded(input.id, record.key, found)?;
                             }
@@ -253,10 +253,10 @@ impl<'a> Run<'a> {
 
     /// Writes a chain as the one value that it comes to.
     fn copy_folded(&mut self, input: u32, key: &[u8], newest: Place) -> Done {
-        if self.store.fold.is_none() {
+        let entry = self.store.entry(key, newest.location)?;
+        if self.store.fold.is_none() && !entry.deltas.is_empty() {
             return Err(Halt::Unfoldable(input));
         }
-        let entry = self.store.entry(key, newest.location)?;
         self.ahead |= !self.taken.contains(&newest.location.segment);
         let Entry { expires_at, sequence, written_at, refers, .. } = entry;
         if self.has_expired(expires_at) {
@@ -264,15 +264,14 @@ impl<'a> Run<'a> {
         }
         let value = self.store.fold(entry)?;
         self.report.folded += 1;
-        let len = record::encoded_len(Kind::Put, expires_at.is_some(), key.len(), value.len());
-        self.add(sequence, len, false, |out| {
-            let start = out.len();
-            record::encode(out, Kind::Put, written_at, expires_at, None, key, &value);
-            if refers {
-                record::set_refers(&mut out[start..]);
-            }
-            record::seal(&mut out[start..], sequence, false);
-        })
+        let mut batch = Batch::new(written_at);
+        let record = batch.put(key, &value, expires_at);
+        if refers {
+            batch.refers(record);
+        }
+        self.store.compress(&mut batch);
+        batch.seal(sequence);
+        self.add(sequence, batch.bytes.len(), false, |out| out.extend_from_slice(&batch.bytes))
     }
 
     /// Leaves out a value that has expired. It is as good as deleted when it was written: an older record of
@@ -365,7 +364,7 @@ impl<'a> Run<'a> {
                 if self.sequence_of(found)? == Some(record.sequence) {
                     let to = Location { segment: segment.id, offset, len };
                     moves.push(Move { key: record.key.to_vec(), from: found, to });
-                } else if found.is_delta {
+                } else if found.is_linked {
                     changed.push(record.key.to_vec());
                 }
             }
@@ -390,7 +389,7 @@ impl<'a> Run<'a> {
             let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8)?;
             return Ok(bytes.try_into().ok().map(u64::from_be_bytes));
         }
-        if !found.is_delta {
+        if !found.is_linked {
             return Ok(None);
         }
         let read = self.store.log.read(at.segment, at.offset, at.len as usize)?;
@@ -423,7 +422,7 @@ impl<'a> Run<'a> {
 
     fn died(&self, place: Place) {
         self.store.log.book(place.location.segment, -i64::from(place.location.len));
-        if place.is_delta {
+        if place.is_linked {
             self.state.chain_died(place.location);
         }
     }
@@ -441,6 +440,8 @@ impl<'a> Run<'a> {
                 let mut keydir = self.store.keydir_mut();
                 for (key, found) in expired {
                     if keydir.record(&key) == Some(found) {
+                        let (snapshots, log) = (&self.store.snapshots, &self.store.log);
+                        snapshots.note(&keydir, log, Kind::Delete, &key);
                         keydir.remove_record(&key);
                         self.died(found);
                     } else {
@@ -464,14 +465,14 @@ impl<'a> Run<'a> {
     fn rewrite_one(&mut self, key: &[u8]) -> Done {
         let store = self.store;
         for _ in 0..ATTEMPTS {
-            let Some(found) = store.keydir().record(key).filter(|found| found.is_delta) else {
+            let Some(found) = store.keydir().record(key).filter(|found| found.is_linked) else {
                 return Ok(());
             };
             let Some(oldest) = self.oldest_taken(key, found.location)? else { return Ok(()) };
-            if store.fold.is_none() {
+            let entry = store.entry(key, found.location)?;
+            if store.fold.is_none() && !entry.deltas.is_empty() {
                 return Err(Halt::Unfoldable(oldest.segment));
             }
-            let entry = store.entry(key, found.location)?;
             let mut batch = self.folded(key, entry)?;
             let unchanged = |_: &Batch| match store.keydir().get(key) {
                 newest if newest == Some(found.location) => Ok(()),
@@ -488,7 +489,7 @@ impl<'a> Run<'a> {
             }
         }
         let fold = &mut |still: &Still<'_>| {
-            let found = store.keydir().record(key).filter(|found| found.is_delta);
+            let found = store.keydir().record(key).filter(|found| found.is_linked);
             let Some(found) = found else { return Ok(None) };
             let read = |segment, offset, guess| still.read(segment, offset, guess);
             let entry = store.entry_through(key, found.location, &read)?;
@@ -512,6 +513,7 @@ impl<'a> Run<'a> {
         if refers {
             batch.refers(record);
         }
+        self.store.compress(&mut batch);
         Ok(batch)
     }
 

@@ -30,8 +30,8 @@ use crate::Location;
 /// |      4 |    8 | sequence | of the record                                 |
 /// |     12 |    4 | offset   | of the record                                 |
 /// |     16 |    4 | len      | of the record                                 |
-/// |        |    4 | linked   | only of a delta: the segment of the record that it follows |
-/// |        |    4 | bytes    | only of a delta: of its chain, as in its link |
+/// |        |    4 | linked   | only of a delta and an expiry: the segment of the record that it follows |
+/// |        |    4 | bytes    | only of these: of the chain, as in its link |
 /// |        |      | key      |                                               |
 pub(crate) const HEADER_LEN: usize = 44;
 const LINK_LEN: usize = 8;
@@ -141,7 +141,7 @@ fn split_entry(bytes: &[u8], segment: u32) -> Option<(HintEntry<'_>, &[u8])> {
     let kind = Kind::from_u8(head[0] & !FLAG_REFERS)
         .filter(|kind| !matches!(kind, Kind::Mark | Kind::Retired))?;
     let mut link = None;
-    if kind == Kind::Delta {
+    if kind.has_link() {
         let fields = rest.get(..LINK_LEN)?;
         link = Some(HintLink { segment: be_u32(fields, 0), bytes: be_u32(fields, 4) });
         rest = &rest[LINK_LEN..];
@@ -201,7 +201,7 @@ mod tests {
 
     fn entry(key: &[u8], kind: Kind, sequence: u64, offset: u32) -> HintEntry<'_> {
         let location = Location { segment: 5, offset, len: 40 };
-        let link = (kind == Kind::Delta).then_some(HintLink { segment: 3, bytes: 140 });
+        let link = kind.has_link().then_some(HintLink { segment: 3, bytes: 140 });
         HintEntry { key, kind, sequence, location, refers: kind == Kind::Delta, link }
     }
 

@@ -8,6 +8,13 @@ pub(crate) mod record;
 pub(crate) mod retired;
 pub(crate) mod segment;
 
+/// CRC-32 (IEEE) of `bytes`; in pieces: [`Crc32`].
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes)
+}
+
+pub(crate) use crc32fast::Hasher as Crc32;
+
 /// Big-endian fields of a fixed layout. The caller has checked the length.
 pub(crate) fn be_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))

@@ -41,6 +41,15 @@ pub(crate) fn header(id: u32, head: Head) -> [u8; HEADER_LEN] {
     bytes
 }
 
+/// The format version of a segment that a later version of this crate wrote. The place of the version and of
+/// the checksum are the same in all versions, so that damage does not pass for one.
+pub(crate) fn newer_version(bytes: &[u8]) -> Option<u8> {
+    let bytes = bytes.get(..HEADER_LEN)?;
+    let version = bytes[7];
+    let sound = bytes[..6] == MAGIC && crc32fast::hash(&bytes[..CRC_AT]) == be_u32(bytes, CRC_AT);
+    (sound && version > VERSION).then_some(version)
+}
+
 /// Checks a header; the error says what is wrong.
 pub(crate) fn check_header(bytes: &[u8], id: u32) -> Result<Head, &'static str> {
     let Some(bytes) = bytes.get(..HEADER_LEN) else {
@@ -112,13 +121,22 @@ pub(crate) fn parse_name(name: &str) -> Option<u32> {
     (file_name(id) == name).then_some(id)
 }
 
+/// Whether a file of this name may be in a directory that is no store yet: what is ours begins with a number
+/// as ours do, and a hidden file says nothing.
+pub(crate) fn is_harmless_name(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default();
+    stem.is_empty() || (stem.len() >= 8 && stem.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HEAD: Head = Head { salt: *b"saltsalt", compacted: false };
+
     #[test]
     fn a_header_has_the_bytes_of_version_1_and_any_other_is_refused() {
-        let head = Head { salt: *b"saltsalt", compacted: false };
+        let head = HEAD;
         let good = header(7, head);
         assert_eq!(&good[..20], b"BCSEG\n\x00\x01\x00\x00\x00\x07saltsalt");
         assert_eq!(check_header(&good, 7), Ok(head));
@@ -132,6 +150,18 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(check_header(&bad, 7).is_err(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_a_damaged_header() {
+        let mut newer = header(7, HEAD);
+        newer[7] = 2;
+        assert_eq!(newer_version(&newer), None, "the checksum does not agree");
+        let crc = crc32fast::hash(&newer[..CRC_AT]);
+        newer[CRC_AT..].copy_from_slice(&crc.to_be_bytes());
+        assert_eq!(newer_version(&newer), Some(2));
+        assert_eq!(newer_version(&header(7, HEAD)), None);
+        assert!(check_header(&newer, 7).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod leaf;
 mod node;
 mod walk;
 
-pub use walk::Walk;
+pub use walk::{Walk, WalkBack};
 
 use crate::Location;
 use handle::{Handle, Kind};
@@ -30,12 +30,12 @@ const DELTA: u32 = 1 << 31;
 pub(crate) struct Place {
     pub(crate) location: Location,
     /// It is a delta, so that the key has further records.
-    pub(crate) is_delta: bool,
+    pub(crate) is_linked: bool,
 }
 
 /// From a location as it is stored.
 fn place(stored: Location) -> Place {
-    Place { location: clean(stored), is_delta: stored.len & DELTA != 0 }
+    Place { location: clean(stored), is_linked: stored.len & DELTA != 0 }
 }
 
 /// A stored location without what else is in it.
@@ -140,10 +140,10 @@ impl KeyDir {
         &mut self,
         key: &[u8],
         location: Location,
-        is_delta: bool,
+        is_linked: bool,
     ) -> Option<Place> {
         debug_assert!(location.len & DELTA == 0, "no record is so long");
-        let len = location.len | if is_delta { DELTA } else { 0 };
+        let len = location.len | if is_linked { DELTA } else { 0 };
         self.store(key, Location { len, ..location }).map(place)
     }
 

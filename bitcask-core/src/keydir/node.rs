@@ -295,11 +295,23 @@ impl Nodes {
 
     /// The last child whose byte is below `below`.
     pub(super) fn last_child(&self, node: Handle, below: u16) -> Option<(u8, Handle)> {
-        (0..below).rev().find_map(|byte| {
-            let byte = byte as u8;
-            let child = self.child(node, byte);
-            (!child.is_none()).then_some((byte, child))
-        })
+        let index = node.index();
+        match node.kind() {
+            Kind::Node4 => last(self.n4.get(index), below),
+            Kind::Node16 => last(self.n16.get(index), below),
+            Kind::Node48 => {
+                let node = self.n48.get(index);
+                let slots = &node.slots[..usize::from(below)];
+                let byte = slots.iter().rposition(|slot| *slot != NO_SLOT)?;
+                Some((byte as u8, node.children[usize::from(slots[byte])]))
+            }
+            Kind::Node256 => {
+                let children = &self.n256.get(index).children[..usize::from(below)];
+                let byte = children.iter().rposition(|child| !child.is_none())?;
+                Some((byte as u8, children[byte]))
+            }
+            Kind::None | Kind::Leaf(_) => unreachable!("not a node"),
+        }
     }
 
     pub(super) fn remove(&mut self, node: Handle) {
@@ -324,4 +336,10 @@ impl Nodes {
 fn first<const N: usize>(node: &Small<N>, from: u8) -> Option<(u8, Handle)> {
     let at = node.seek(from);
     (at < usize::from(node.head.count)).then(|| (node.bytes[at], node.children[at]))
+}
+
+fn last<const N: usize>(node: &Small<N>, below: u16) -> Option<(u8, Handle)> {
+    let bytes = &node.bytes[..usize::from(node.head.count)];
+    let at = bytes.iter().rposition(|byte| u16::from(*byte) < below)?;
+    Some((bytes[at], node.children[at]))
 }

@@ -1,4 +1,4 @@
-//! Going through the keydir in key order: walks, floors and samples.
+//! Going through the keydir in key order: walks forwards and backwards, floors and samples.
 
 use super::handle::{Handle, Kind};
 use super::{KeyDir, clean, common};
@@ -27,7 +27,40 @@ struct Frame {
     depth: usize,
 }
 
+/// An ordered walk from the greatest key down. It lends each key: no allocation per step.
+#[derive(Debug)]
+pub struct WalkBack<'a> {
+    keydir: &'a KeyDir,
+    /// The nodes on the way to the current key.
+    frames: Vec<BackFrame>,
+    /// A leaf that is next, whose key is complete in `key`.
+    ready: Option<Location>,
+    key: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct BackFrame {
+    node: Handle,
+    /// The node's own key comes after its children.
+    own: bool,
+    /// The next child's byte is below this.
+    below: u16,
+    /// Length of the path up to and with the node's prefix.
+    depth: usize,
+}
+
 impl KeyDir {
+    /// All keys below `bound`, or all there are, the greatest first.
+    pub fn walk_back(&self, bound: Option<&[u8]>) -> WalkBack<'_> {
+        let mut walk =
+            WalkBack { keydir: self, frames: Vec::new(), ready: None, key: Vec::with_capacity(64) };
+        match bound {
+            Some(bound) => walk.seek(bound),
+            None => walk.visit(self.root),
+        }
+        walk
+    }
+
     /// Keys that begin with `prefix`, in byte order, from the first that is not below `from`.
     pub fn walk<'a>(&'a self, prefix: &[u8], from: &[u8]) -> Walk<'a> {
         let bound = from.max(prefix);
@@ -270,6 +303,99 @@ impl Walk<'_> {
                 return Some(location);
             }
             self.enter(child);
+        }
+    }
+}
+
+impl WalkBack<'_> {
+    /// The next smaller key and its location.
+    #[allow(clippy::should_implement_trait)] // it lends, which an iterator cannot
+    pub fn next(&mut self) -> Option<(&[u8], Location)> {
+        let location = match self.ready.take() {
+            Some(location) => location,
+            None => self.advance()?,
+        };
+        Some((&self.key, location))
+    }
+
+    /// Positions the walk before the last key below `bound`.
+    fn seek(&mut self, bound: &[u8]) {
+        let keydir = self.keydir;
+        let mut handle = keydir.root;
+        loop {
+            let rest = &bound[self.key.len()..];
+            match handle.kind() {
+                Kind::None => return,
+                Kind::Leaf(_) => {
+                    if keydir.leaves.get(handle).1 < rest {
+                        self.visit(handle);
+                    }
+                    return;
+                }
+                _ => {
+                    let head = keydir.nodes.head(handle);
+                    let here = head.prefix();
+                    let shared = common(here, rest);
+                    // With nothing left, everything here is the bound or beyond it.
+                    let Some(&byte) = rest.get(shared) else { return };
+                    if shared < here.len() {
+                        if here[shared] < byte {
+                            self.visit(handle);
+                        }
+                        return;
+                    }
+                    self.key.extend_from_slice(here);
+                    let (own, depth) = (!head.own.is_none(), self.key.len());
+                    self.frames.push(BackFrame {
+                        node: handle,
+                        own,
+                        below: u16::from(byte),
+                        depth,
+                    });
+                    self.key.push(byte);
+                    handle = keydir.nodes.child(handle, byte);
+                }
+            }
+        }
+    }
+
+    /// What is below `handle`, to which `key` leads, is next.
+    fn visit(&mut self, handle: Handle) {
+        let keydir = self.keydir;
+        match handle.kind() {
+            Kind::None => {}
+            Kind::Leaf(_) => {
+                let (location, suffix) = keydir.leaves.get(handle);
+                self.key.extend_from_slice(suffix);
+                self.ready = Some(location);
+            }
+            _ => {
+                let head = keydir.nodes.head(handle);
+                self.key.extend_from_slice(head.prefix());
+                let (own, depth) = (!head.own.is_none(), self.key.len());
+                self.frames.push(BackFrame { node: handle, own, below: 256, depth });
+            }
+        }
+    }
+
+    /// Moves on to the leaf before, and completes its key.
+    fn advance(&mut self) -> Option<Location> {
+        let keydir = self.keydir;
+        loop {
+            let frame = self.frames.last_mut()?;
+            self.key.truncate(frame.depth);
+            if let Some((byte, child)) = keydir.nodes.last_child(frame.node, frame.below) {
+                frame.below = u16::from(byte);
+                self.key.push(byte);
+                self.visit(child);
+                if let Some(location) = self.ready.take() {
+                    return Some(location);
+                }
+            } else if std::mem::replace(&mut frame.own, false) {
+                return Some(keydir.leaves.get(keydir.nodes.head(frame.node).own).0);
+            } else {
+                self.frames.pop();
+            }
         }
     }
 }

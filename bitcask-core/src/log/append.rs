@@ -1,6 +1,7 @@
 //! Appending: where a batch goes, and when a new segment begins.
 
 use super::group::Group;
+use super::pin::{Pin, Pins};
 use super::segment::{OwnedRecord, Segment};
 use super::{io_error, lock, sync_error};
 use crate::format::{record, segment as format};
@@ -29,6 +30,7 @@ pub(crate) struct Log {
     segments: RwLock<Arc<Segments>>,
     /// The number of the segment that is made next.
     next_id: Mutex<u32>,
+    pins: Pins,
     append: Mutex<Append>,
     rotated: Condvar,
     /// Held by the one thread that writes a buffer to its file: keeps writes in order.
@@ -130,6 +132,7 @@ impl Log {
             durability: AtomicU8::new(durability as u8),
             segments: RwLock::new(Arc::new(segments)),
             next_id: Mutex::new(next_id),
+            pins: Pins::default(),
             append: Mutex::new(Append {
                 segment: active,
                 buffer: Vec::new(),
@@ -390,7 +393,7 @@ impl Log {
 
     /// Hands everything appended to the system. Returns the active segment and the log's length that is
     /// in it or before it.
-    pub(super) fn flush(&self) -> Result<(Arc<Segment>, u64), Error> {
+    pub(crate) fn flush(&self) -> Result<(Arc<Segment>, u64), Error> {
         let _in_order = lock(&self.writer);
         self.check_poison()?;
         let (segment, position, start, bytes) = {
@@ -458,23 +461,61 @@ impl Log {
         guess: usize,
         unwritten: impl Fn(usize) -> Option<Vec<u8>>,
     ) -> Result<OwnedRecord, Error> {
-        let Some(found) = self.segment(segment) else { return Err(Error::Retired { segment }) };
-        let offset = u64::from(offset);
-        OwnedRecord::read(&*self.dir, &found.name, offset, guess, |len| {
-            if offset < found.written() {
-                return found.read(&*self.dir, offset, len);
-            }
-            match unwritten(len) {
-                Some(bytes) => Ok(bytes),
-                // It has been written in the meantime, or was never there.
-                None => found.read(&*self.dir, offset, len),
-            }
+        let found = self.readable(segment)?;
+        OwnedRecord::read(&*self.dir, &found.name, u64::from(offset), guess, |len| {
+            self.piece_of(&found, offset, len, &unwritten)
         })
+    }
+
+    /// Up to `len` bytes from `offset` of `segment`. [`Error::Retired`] if the segment is not there.
+    pub(crate) fn piece(&self, segment: u32, offset: u32, len: usize) -> Result<Vec<u8>, Error> {
+        let found = self.readable(segment)?;
+        self.piece_of(&found, offset, len, &|len| {
+            Self::unwritten_in(&lock(&self.append), segment, u64::from(offset), len)
+        })
+    }
+
+    fn piece_of(
+        &self,
+        segment: &Segment,
+        offset: u32,
+        len: usize,
+        unwritten: &dyn Fn(usize) -> Option<Vec<u8>>,
+    ) -> Result<Vec<u8>, Error> {
+        let offset = u64::from(offset);
+        if offset >= segment.written()
+            && let Some(bytes) = unwritten(len)
+        {
+            return Ok(bytes);
+        }
+        // It has been written in the meantime, or was never there.
+        segment.read(&*self.dir, offset, len)
+    }
+
+    /// The segment of this number, if the log has it or a pin holds it.
+    fn readable(&self, id: u32) -> Result<Arc<Segment>, Error> {
+        let found = self.segment(id).or_else(|| self.pins.segment(id));
+        found.ok_or(Error::Retired { segment: id })
+    }
+
+    /// Keeps all segments that there are now readable, until the pin is dropped.
+    pub(crate) fn pin(&self) -> Arc<Pin> {
+        let pin = Arc::new(Pin::new(self.segments()));
+        self.pins.add(&pin);
+        pin
     }
 
     pub(crate) fn segment(&self, id: u32) -> Option<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         segments.get(&id).cloned()
+    }
+
+    /// Gives sealed segments up, as compaction does.
+    #[cfg(test)]
+    pub(crate) fn forget_sealed(&self) {
+        let active = lock(&self.append).segment.id;
+        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::make_mut(&mut segments).retain(|id, _| *id == active);
     }
 
     /// Up to `len` bytes that are still in memory.
@@ -512,6 +553,12 @@ impl Log {
             .and_then(|()| segment.file.sync_data())
             .map_err(|e| io_error(&*self.dir, &segment.name, "trim", e))?;
         Ok(segment)
+    }
+
+    /// The active segment's number, and its length with what is still in memory.
+    pub(crate) fn active(&self) -> (u32, u64) {
+        let append = lock(&self.append);
+        (append.segment.id, append.end())
     }
 
     /// (number of segments, bytes in them).

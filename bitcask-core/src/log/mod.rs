@@ -1,14 +1,17 @@
 //! The log: segments on disk, and the one that is being appended to.
 //!
-//! [`append`] decides where bytes go, [`segment`] reads them back, [`group`] brings them to the disk.
+//! [`append`] decides where bytes go, [`segment`] reads them back, [`group`] brings them to the disk,
+//! [`pin`] keeps them readable for snapshots.
 //! What the bytes mean is not known here; the keydir is updated by a closure that runs inside the
 //! append, so that both always agree on the order of changes.
 
 mod append;
 mod group;
+mod pin;
 mod segment;
 
 pub(crate) use append::{Log, Placed, Still};
+pub(crate) use pin::Pin;
 pub(crate) use segment::{OwnedRecord, Segment};
 
 use crate::Error;

@@ -6,6 +6,7 @@ use crate::format::hint::Totals;
 use crate::format::record::{self, Invalid, Record};
 use crate::format::segment::{self as format, Head, Salt};
 use crate::storage::{self, Dir, File};
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -175,11 +176,14 @@ impl OwnedRecord {
         Record::parse_unchecked(&self.bytes)
     }
 
-    /// The record's value, without copying it.
-    pub(crate) fn into_value(self) -> Vec<u8> {
+    /// The record's value: decompressed, or without copying it. The error says what is wrong with it.
+    pub(crate) fn into_value(self) -> Result<Vec<u8>, &'static str> {
+        if let Cow::Owned(value) = self.record().raw_value()? {
+            return Ok(value);
+        }
         let value_start = self.bytes.len() - self.record().value.len();
         let mut bytes = self.bytes;
         bytes.drain(..value_start);
-        bytes
+        Ok(bytes)
     }
 }

@@ -104,7 +104,7 @@ fn settle<'a>(
     }
     let alive = deleted.last().is_none_or(|(_, sequence)| entry.sequence > *sequence);
     if alive && entry.kind != Kind::Delete {
-        keydir.insert_record(entry.key, entry.location, entry.kind == Kind::Delta);
+        keydir.insert_record(entry.key, entry.location, entry.kind.has_link());
         met(&entry);
     }
 }

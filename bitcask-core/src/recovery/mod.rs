@@ -8,11 +8,13 @@
 //!
 //! A segment that compaction has let go of may be missing, if the log says that it has gone; if it is still
 //! there, it is not looked into, and removed.
+//!
+//! Opened for reading only, beside a process that may be writing, nothing is cut, written or removed: the
+//! newest segment is read instead of mapped, and the last whole batch in it is where the view ends.
 
 mod merge;
 pub(crate) mod scan;
 
-use crate::Error;
 use crate::format::hint::{Hint, HintEntry};
 use crate::format::record::Kind;
 use crate::format::retired::Retired;
@@ -20,6 +22,7 @@ use crate::format::segment as format;
 use crate::keydir::KeyDir;
 use crate::log::{Segment, corrupt, io_error};
 use crate::storage::{self, Dir, File, Map};
+use crate::{Error, Mode};
 use scan::Index;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -81,13 +84,49 @@ struct Loaded {
     newest: bool,
 }
 
+/// Refuses a directory that is no store and must not become one, before anything is written to it.
+pub(crate) fn check_directory(dir: &dyn Dir, mode: Mode, lock_name: &str) -> Result<(), Error> {
+    let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
+    let ours = |name: &String| {
+        format::parse_name(name).or_else(|| format::parse_hint_name(name)).is_some()
+    };
+    if names.iter().any(ours) {
+        return Ok(());
+    }
+    let harmless = |name: &&String| *name == lock_name || format::is_harmless_name(name);
+    let path = dir.path().to_owned();
+    match names.iter().find(|name| !harmless(name)) {
+        Some(found) => Err(Error::NotAStore { path, found: found.clone() }),
+        None if mode == Mode::Create => Ok(()),
+        None => Err(Error::Missing { path }),
+    }
+}
+
+/// As [`recover`], without changing anything, beside a process that may be writing.
+pub(crate) fn view(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
+    const ATTEMPTS: usize = 3;
+    let mut attempt = 1;
+    loop {
+        // A writer that makes and removes segments meanwhile can make a listing, or what is opened by it,
+        // look as if something were missing.
+        match recover_as(dir, true) {
+            Err(Error::Corrupt { .. } | Error::Io { .. }) if attempt < ATTEMPTS => attempt += 1,
+            other => return other,
+        }
+    }
+}
+
 /// Reads the directory, cuts a torn tail, and makes the first segment if there is none.
 pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
-    let Listed { ids, newest, mut abandoned, hinted } = list(&**dir)?;
+    recover_as(dir, false)
+}
+
+fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
+    let Listed { ids, newest, mut abandoned, hinted } = list(&**dir, read_only)?;
     let mut report = RecoveryReport { segments: ids.len(), ..RecoveryReport::default() };
     let mut loaded = Vec::new();
     for &id in &ids {
-        loaded.push(load(&**dir, id, newest == Some(id))?);
+        loaded.push(load(&**dir, id, newest == Some(id), read_only)?);
     }
 
     let mut indexes = Vec::new();
@@ -152,6 +191,10 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
     });
     report.keys = keydir.len();
     drop(indexes);
+    if read_only {
+        // Where the view ends is no loss: the writer may be in the middle of it.
+        report.torn = None;
+    }
 
     let (mut sealed, mut active) = (Vec::new(), None);
     let mut gone = Vec::new();
@@ -162,7 +205,9 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
             continue;
         }
         segment.book(live.get(&segment.id).copied().unwrap_or(0));
-        if newest {
+        if read_only {
+            // Nothing is made good here.
+        } else if newest {
             // What is cut must not come back behind records that are written next. And what is there may
             // be in memory alone, left by a process whose sync failed: the system takes it for clean, and
             // would not write it unless it is written anew (Rebello et al., ATC 2020).
@@ -197,16 +242,22 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
     let leftovers = leftovers.chain(hints.map(|id| format::hint_name(*id)));
     let marks = abandoned.iter().filter(|id| retired.contains(**id));
     for name in leftovers.chain(marks.map(|id| format::unfinished_name(*id))) {
+        if read_only {
+            break;
+        }
         dir.remove(&name).map_err(|e| io_error(&**dir, &name, "remove", e))?;
     }
     abandoned.retain(|id| !retired.contains(*id));
     report.segments -= gone.len();
     // A killed process may have left entries that are not on disk yet; what is acknowledged from now on
     // must not be in a file that a crash could take away.
-    dir.sync().map_err(|e| io_error(&**dir, "", "sync", e))?;
+    if !read_only {
+        dir.sync().map_err(|e| io_error(&**dir, "", "sync", e))?;
+    }
     let mut next_id = next_id;
     let active = match active {
         Some(active) => active,
+        None if read_only => return Err(Error::Missing { path: dir.path().to_owned() }),
         None => {
             let first = Segment::create(&**dir, next_id)?;
             first.make_durable(&**dir)?;
@@ -246,12 +297,14 @@ struct Listed {
     hinted: BTreeSet<u32>,
 }
 
-/// Reads the directory, and puts leftovers of interrupted work out of the way.
-fn list(dir: &dyn Dir) -> Result<Listed, Error> {
+/// Reads the directory, and puts leftovers of interrupted work out of the way, or passes them over.
+fn list(dir: &dyn Dir, read_only: bool) -> Result<Listed, Error> {
     let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
     for name in names.iter().filter(|name| format::parse_unfinished_hint_name(name).is_some()) {
         // In nobody's way if it stays.
-        let _ = dir.remove(name);
+        if !read_only {
+            let _ = dir.remove(name);
+        }
     }
     let mut ids: Vec<u32> = names.iter().filter_map(|name| format::parse_name(name)).collect();
     ids.sort_unstable();
@@ -266,8 +319,10 @@ fn list(dir: &dyn Dir) -> Result<Listed, Error> {
             Origin::Unfinished => {
                 // Its number may have been passed by others, and must not be missed.
                 let (name, unfinished) = (format::file_name(id), format::unfinished_name(id));
-                let renamed = dir.rename(&name, &unfinished);
-                renamed.map_err(|e| io_error(dir, &name, "rename", e))?;
+                if !read_only {
+                    let renamed = dir.rename(&name, &unfinished);
+                    renamed.map_err(|e| io_error(dir, &name, "rename", e))?;
+                }
                 abandoned.insert(id);
                 continue;
             }
@@ -275,7 +330,7 @@ fn list(dir: &dyn Dir) -> Result<Listed, Error> {
         break;
     }
     ids.retain(|id| !abandoned.contains(id));
-    for id in &abandoned {
+    for id in abandoned.iter().filter(|_| !read_only) {
         let name = format::unfinished_name(*id);
         let emptied = dir.open(&name, true).and_then(|file| file.set_len(0));
         emptied.map_err(|e| io_error(dir, &name, "empty", e))?;
@@ -298,6 +353,10 @@ fn origin(dir: &dyn Dir, id: u32) -> Result<Origin, Error> {
     let len = file.size().map_err(|e| fail("read the length of", e))?;
     let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
     storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
+    if format::newer_version(&header).is_some() {
+        // Said when it is loaded.
+        return Ok(Origin::Log);
+    }
     Ok(match format::check_header(&header, id) {
         Ok(head) if head.compacted => Origin::Compaction,
         Err(_) if len <= format::HEADER_LEN as u64 => Origin::Unfinished,
@@ -332,13 +391,16 @@ fn write_anew(file: &dyn File, part: Range<u64>) -> io::Result<()> {
 }
 
 /// Opens a segment and its hint.
-fn load(dir: &dyn Dir, id: u32, newest: bool) -> Result<Loaded, Error> {
+fn load(dir: &dyn Dir, id: u32, newest: bool, read_only: bool) -> Result<Loaded, Error> {
     let name = format::file_name(id);
     let fail = |op, e| io_error(dir, &name, op, e);
-    let file = dir.open(&name, newest).map_err(|e| fail("open", e))?;
+    let file = dir.open(&name, newest && !read_only).map_err(|e| fail("open", e))?;
     let len = file.size().map_err(|e| fail("read the length of", e))?;
     let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
     storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
+    if let Some(version) = format::newer_version(&header) {
+        return Err(Error::NewerFormat { path: dir.path().join(&name), version });
+    }
     let head =
         format::check_header(&header, id).map_err(|reason| corrupt(dir, &name, 0, reason))?;
     if len > u64::from(u32::MAX) {
@@ -360,8 +422,52 @@ fn load(dir: &dyn Dir, id: u32, newest: bool) -> Result<Loaded, Error> {
         let covered = format::HEADER_LEN;
         return Ok(Loaded { segment, bytes, hint: None, covered, newest });
     }
-    let bytes = if complete { None } else { Some(segment.file.map().map_err(|e| fail("map", e))?) };
+    let bytes = if complete {
+        None
+    } else if read_only {
+        Some(read_changing(&segment, covered).map_err(|e| fail("read", e))?)
+    } else {
+        Some(segment.file.map().map_err(|e| fail("map", e))?)
+    };
     Ok(Loaded { segment, bytes, hint: hint.map(|(map, _)| map), covered, newest })
+}
+
+/// The contents of a segment that another process may be writing: read, since what changes must not be mapped.
+fn read_changing(segment: &Segment, covered: usize) -> io::Result<Map> {
+    let mut damaged_at = None;
+    loop {
+        let bytes = read_whole(&*segment.file)?;
+        let (_, damage) = Index::scan(segment.id, &bytes, covered);
+        // Its front was read before its end was: a mark at the end may speak of bytes that were not yet
+        // there when the front was read. They are when it is read once more, or else it is damage.
+        match damage {
+            Some(damage)
+                if damaged_at.is_none_or(|at| at < damage.offset)
+                    && scan::was_synced(&bytes, segment.salt, damage.offset) =>
+            {
+                damaged_at = Some(damage.offset);
+            }
+            _ => return Ok(Box::new(bytes)),
+        }
+    }
+}
+
+/// All of a file that may grow, or lose space that was reserved for it, meanwhile.
+fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
+    // A segment is shorter.
+    let len = usize::try_from(file.size()?.min(u64::from(u32::MAX))).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; len];
+    let mut at = 0;
+    while at < len {
+        match file.read_at(&mut bytes[at..], at as u64) {
+            Ok(0) => break,
+            Ok(n) => at += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    bytes.truncate(at);
+    Ok(bytes)
 }
 
 /// A valid hint and how much it covers. One that is missing, unreadable or bad is as none: everything in

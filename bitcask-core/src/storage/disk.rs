@@ -6,7 +6,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,13 +33,27 @@ impl DiskDir {
     /// disk before this returns.
     ///
     /// # Errors
-    /// Whatever the system says; also if `path` is something other than a directory.
+    /// Whatever the system says; [`io::ErrorKind::NotADirectory`] if `path` is something else.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        let path = path.as_ref();
-        if !path.is_dir() {
-            make(path)?;
+        match Self::open_existing(path.as_ref()) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                make(path.as_ref())?;
+                Self::open_existing(path)
+            }
+            other => other,
         }
+    }
+
+    /// Opens the directory at `path`, which must be there.
+    ///
+    /// # Errors
+    /// As [`DiskDir::open`], and [`io::ErrorKind::NotFound`].
+    pub fn open_existing(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
         let handle = fs::File::open(path)?;
+        if !handle.metadata()?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
         Ok(DiskDir { path: path.to_owned(), handle })
     }
 
@@ -53,7 +67,7 @@ impl DiskDir {
 }
 
 /// Makes a directory and its parents, each durable in the one above it.
-fn make(path: &Path) -> io::Result<()> {
+pub(super) fn make(path: &Path) -> io::Result<()> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -67,6 +81,13 @@ fn make(path: &Path) -> io::Result<()> {
         other => other?,
     }
     fs::File::open(parent)?.sync_all()
+}
+
+/// True if a process of this number is running on this machine.
+pub(crate) fn is_running(pid: i32) -> bool {
+    let Some(pid) = rustix::process::Pid::from_raw(pid.max(0)) else { return false };
+    // A process of somebody else's is one, too.
+    rustix::process::test_kill_process(pid) != Err(Errno::SRCH)
 }
 
 impl Dir for DiskDir {
@@ -95,6 +116,10 @@ impl Dir for DiskDir {
     fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn File>> {
         let file = fs::OpenOptions::new().read(true).write(writable).open(self.join(name)?)?;
         Ok(Arc::new(DiskFile(file)))
+    }
+
+    fn mode(&self, name: &str) -> io::Result<u32> {
+        Ok(fs::metadata(self.join(name)?)?.permissions().mode() & 0o7777)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

@@ -15,7 +15,8 @@ pub(super) fn map(file: &File) -> io::Result<Map> {
     // which are renamed into place complete and never written again; sealed segments, which are never
     // written again; and the newest segment during recovery and after the last write, when nobody
     // writes. It is cut and written anew only after the mapping is gone. The directory's lock keeps
-    // other stores out; a removed file stays valid while it is mapped.
+    // other writers out, and a store that only reads beside a writer maps neither the newest segment nor one
+    // that a writer may take for the newest; a removed file stays valid while it is mapped.
     let map = unsafe { Mmap::map(file)? };
     // A hint to read ahead: without it, walking is only slower.
     let _ = map.advise(Advice::Sequential);

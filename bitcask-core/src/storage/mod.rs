@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub mod disk;
 mod mmap;
 pub mod sim;
+pub(crate) mod staged;
 
 /// A directory of files, flat: names contain no separator.
 ///
@@ -24,6 +25,8 @@ pub trait Dir: Send + Sync + Debug {
     fn create(&self, name: &str) -> io::Result<Arc<dyn File>>;
     /// Opens the existing file `name`, for reading only or for reading and writing.
     fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn File>>;
+    /// The permission bits of the file `name`, as UNIX counts them.
+    fn mode(&self, name: &str) -> io::Result<u32>;
     /// Renames `from` to `to`, replacing it: after a crash `to` is wholly the old or the new file.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes `name`. Open handles and mappings stay valid.

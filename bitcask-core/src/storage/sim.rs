@@ -54,6 +54,8 @@ struct Disk {
 
 #[derive(Clone, Debug, Default)]
 struct Inode {
+    /// Permission bits, if they were set.
+    mode: Option<u32>,
     contents: Vec<u8>,
     durable: Vec<u8>,
     /// What was written, and lengths set, since the last sync, in order.
@@ -186,13 +188,23 @@ impl SimDir {
     pub fn write_file(&self, name: &str, bytes: &[u8]) {
         let mut disk = lock(&self.shared);
         let (contents, durable) = (bytes.to_vec(), bytes.to_vec());
-        disk.inodes.push(Inode { contents, durable, dirty: Vec::new() });
+        disk.inodes.push(Inode { mode: None, contents, durable, dirty: Vec::new() });
         let inode = disk.inodes.len() - 1;
         disk.names.insert(name.to_owned(), inode);
         disk.durable_names.insert(name.to_owned(), inode);
         for change in &mut disk.name_changes {
             change.retain(|(changed, _)| changed != name);
         }
+    }
+
+    /// Sets the permission bits of a file, durably.
+    ///
+    /// # Panics
+    /// If there is no such file.
+    pub fn set_mode(&self, name: &str, mode: u32) {
+        let mut disk = lock(&self.shared);
+        let inode = disk.names[name];
+        disk.inodes[inode].mode = Some(mode);
     }
 
     /// Flips bit `bit` of the byte at `offset` of a file, durably.
@@ -358,6 +370,13 @@ impl Dir for SimDir {
         disk.call()?;
         let inode = *disk.names.get(name).ok_or_else(not_found)?;
         Ok(Arc::new(SimFile { shared: self.shared.clone(), inode, writable }))
+    }
+
+    fn mode(&self, name: &str) -> io::Result<u32> {
+        let mut disk = lock(&self.shared);
+        disk.call()?;
+        let inode = *disk.names.get(name).ok_or_else(not_found)?;
+        Ok(disk.inodes[inode].mode.unwrap_or(0o644))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use super::model::{self, Contents, History};
 use super::{Random, open, options};
 use bitcask_core::storage::sim::{Faults, SimDir};
-use bitcask_core::{Bitcask, Durability, Error, Options};
+use bitcask_core::{Bitcask, Compression, Durability, Error, Options};
 use std::sync::Arc;
 
 /// `BITCASK_SEEDS` runs more of them.
@@ -19,7 +19,15 @@ fn live(dir: &SimDir, random: &mut Random, history: &mut History) -> Result<(), 
         1 => Durability::No,
         _ => Durability::Always,
     };
-    let store = Bitcask::open_in(Arc::new(dir.clone()), Options { durability, ..options() })?;
+    let compression = match random.below(6) {
+        0 => Compression::Snappy,
+        1 => Compression::Lz4,
+        2 => Compression::Zstd,
+        _ => Compression::Off,
+    };
+    let compress_from_bytes = random.below(200) as usize;
+    let options = Options { durability, compression, compress_from_bytes, ..options() };
+    let store = Bitcask::open_in(Arc::new(dir.clone()), options)?;
     check(&model::contents(&store), history, "when opened");
     for _ in 0..random.below(120) {
         model::step(&store, random, history)?;

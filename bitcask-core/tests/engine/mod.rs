@@ -1,13 +1,19 @@
 //! The engine on the simulated disk.
 
+mod api;
 mod chains;
 mod compaction;
 mod compaction_races;
+mod compression;
 mod crash;
 mod damage;
 mod golden;
+mod iteration;
 mod model;
+mod opening;
 mod recovery;
+mod snapshots;
+mod transactions;
 
 use bitcask_core::storage::sim::SimDir;
 use bitcask_core::{Bitcask, Fold, Options};

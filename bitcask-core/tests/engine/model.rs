@@ -1,7 +1,9 @@
 //! A random workload, and what the store must hold after each of its batches.
 
 use super::Random;
-use bitcask_core::{Batch, Bitcask, CompactionOptions, Durability, Error, Thresholds, UnixMillis};
+use bitcask_core::{
+    Batch, Bitcask, CompactionOptions, Durability, Error, Thresholds, Transaction, UnixMillis,
+};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -89,6 +91,14 @@ pub fn step(store: &Bitcask, random: &mut Random, history: &mut History) -> Resu
                 batch.delta(&key, &delta, &entry.chain, *expires_at);
                 value.extend_from_slice(&new);
             }
+            8 if after.contains_key(&key) && !prefixes => {
+                deltas = true;
+                let metadata = store.metadata(&key)?.expect("the model has it");
+                let later = UnixMillis(NOW.0 + 1 + random.below(1000));
+                let expires_at = (random.below(3) > 0).then_some(later);
+                batch.set_expiry(&key, &metadata, expires_at);
+                after.get_mut(&key).expect("it is there").1 = expires_at;
+            }
             _ => {
                 let value = value(random);
                 let later = UnixMillis(NOW.0 + 1 + random.below(1000));
@@ -99,7 +109,16 @@ pub fn step(store: &Bitcask, random: &mut Random, history: &mut History) -> Resu
         }
         used.push(key);
     }
-    match store.write(&mut batch) {
+    let transaction = (random.below(8) == 0).then(|| transaction(store, random, history));
+    let written = match transaction {
+        None => store.write(&mut batch),
+        Some(found) => {
+            let (transaction, changed) = found?;
+            after = changed;
+            transaction.commit()
+        }
+    };
+    match written {
         Ok(committed) => {
             history.states.push(after);
             let batches = history.states.len() - 1;
@@ -173,6 +192,30 @@ pub fn contents_of(store: &Bitcask) {
     for key in keys {
         store.get(&key, NOW).expect("it can be read");
     }
+}
+
+/// A transaction of a few random changes, and what it leaves when it is committed. It reads what it writes.
+fn transaction<'a>(
+    store: &'a Bitcask,
+    random: &mut Random,
+    history: &History,
+) -> Result<(Transaction<'a>, Contents), Error> {
+    let mut after = history.now().clone();
+    let mut transaction = store.transaction(NOW);
+    for _ in 0..1 + random.below(5) {
+        let key = key(random);
+        let found = transaction.get(&key)?;
+        assert_eq!(found.as_ref(), after.get(&key).map(|(value, _)| value), "in a transaction");
+        if random.below(3) == 0 {
+            transaction.delete(&key);
+            after.remove(&key);
+        } else {
+            let value = value(random);
+            transaction.put(&key, &value, None);
+            after.insert(key, (value, None));
+        }
+    }
+    Ok((transaction, after))
 }
 
 /// Everything in the store, read back through every path.

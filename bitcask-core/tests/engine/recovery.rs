@@ -275,6 +275,7 @@ fn a_full_disk_does_not_keep_a_store_from_opening_though_its_hints_are_missing()
 #[test]
 fn opening_removes_leftovers_of_its_own_and_no_file_of_anybody_else() {
     let dir = SimDir::new(1);
+    open(&dir).unwrap().close().unwrap();
     let others = ["thesis.tmp", "1.hint.tmp", "notes.seg", "00000001.hint.tmp~"];
     others.iter().for_each(|name| dir.write_file(name, b"precious"));
     dir.write_file("00000007.hint.tmp", b"half of a hint");
