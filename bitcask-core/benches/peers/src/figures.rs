@@ -3,7 +3,6 @@
 use crate::Settings;
 use crate::child::{Found, Job};
 use crate::engine::{Name, Outcome, Promise};
-use crate::measure::disk_bytes;
 use crate::place::{self, Place};
 use crate::table::{Cell, Row, Table, Target, Unit, shown};
 use clap::ValueEnum;
@@ -352,7 +351,10 @@ impl Plan<'_> {
         for engine in &engines {
             std::fs::create_dir(self.dir(*engine))?;
         }
-        self.turns("loading for the backup", &engines, size, 1, &|job| job.run("load", &[]));
+        let loaded =
+            self.turns("loading for the backup", &engines, size, 1, &|job| job.run("load", &[]));
+        let ours = loaded.iter().find(|(engine, _)| *engine == Name::Bitcask);
+        let bytes = ours.map_or(f64::NAN, |(_, found)| found["disk_bytes"]);
         for (how, named) in [("links", "by hard links"), ("copy", "as one file")] {
             for (promise, what) in
                 [("disk", "16 durable writers"), ("system", "a writer, not durable")]
@@ -369,7 +371,6 @@ impl Plan<'_> {
                     Some((*engine, Cell::Explained(share, format!("({seconds} each)"))))
                 };
                 let cells = found.iter().filter_map(cell).collect();
-                let bytes = disk_bytes(&self.dir(Name::Bitcask)) as f64;
                 let what =
                     format!("{what} beside a backup {named} of {}", shown(Unit::Bytes, bytes));
                 self.table.add(&Row {

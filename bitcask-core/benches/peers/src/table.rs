@@ -161,6 +161,7 @@ pub fn shown(unit: Unit, value: f64) -> String {
         Unit::Seconds => format!("{:.1} µs", value * 1e6),
         Unit::Bytes if value >= 1e9 => format!("{:.2} GB", value / 1e9),
         Unit::Bytes if value >= 1e6 => format!("{:.0} MB", value / 1e6),
+        Unit::Bytes if value >= 1e4 => format!("{:.0} kB", value / 1e3),
         Unit::Bytes => format!("{value:.1} B"),
         Unit::Times => format!("{value:.2} ×"),
         Unit::Share => format!("{value:.2}"),

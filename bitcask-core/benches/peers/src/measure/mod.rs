@@ -16,8 +16,6 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-pub use process::disk_bytes;
-
 /// What the parent says.
 #[derive(Args, Clone, Debug)]
 pub struct Task {
