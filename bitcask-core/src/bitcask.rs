@@ -1,5 +1,6 @@
 //! The store: open, read, write, wait for the disk.
 
+use crate::backup;
 use crate::compaction::{self, CompactionOptions, CompactionReport, Progress, Reclaimable};
 use crate::format::record::{self, Head, Invalid, Kind};
 use crate::housekeeping::Housekeeper;
@@ -29,7 +30,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll, Wake, Waker};
 
-const LOCK_NAME: &str = "lock";
+pub(crate) const LOCK_NAME: &str = "lock";
 /// A record whose length is not known is read with so many bytes at first: enough for most deltas.
 const GUESS_BYTES: usize = 256;
 /// A record up to this length is read whole where only its head is asked for, so that its checksum is verified.
@@ -157,6 +158,7 @@ impl Bitcask {
     /// # Errors
     /// As [`Bitcask::open`].
     pub fn open_in(dir: Arc<dyn Dir>, options: Options) -> Result<Self, Error> {
+        backup::refuse_unfinished(&*dir)?;
         recovery::check_directory(&*dir, options.mode, LOCK_NAME)?;
         let read_only = options.mode == Mode::ReadOnly;
         let (lock, recovered) = if read_only {
@@ -924,7 +926,7 @@ impl Store {
                 Kind::Delete => keydir.remove_record(key).map_or((), died),
                 Kind::DeletePrefix => drop(keydir.remove_prefix_records(key, &mut |at| died(at))),
                 Kind::Retired => {}
-                Kind::Mark => unreachable!("the log writes marks by itself"),
+                Kind::Mark | Kind::Void => unreachable!("no batch has one"),
             }
         }
         batch.absorbed.iter().for_each(|at| book(*at, false));

@@ -49,6 +49,25 @@ pub enum Error {
         /// One of the files that are in it.
         found: String,
     },
+    /// A backup or a restore into the directory broke off: what is there is not the whole store. Do it again.
+    Unfinished {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory that a backup was to go to holds something else; nothing was written.
+    NotABackup {
+        /// The file that is in the way.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The directory that a store was to be made in has files; nothing was written.
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+        /// One of its files.
+        found: String,
+    },
     /// A later version of this crate wrote `path`; use that one, or a newer.
     NewerFormat {
         /// The file.
@@ -128,6 +147,21 @@ impl fmt::Display for Error {
             Error::NotAStore { path, found } => write!(
                 f,
                 "{} is no store: it holds other files, such as {found}; choose an empty directory",
+                path.display()
+            ),
+            Error::Unfinished { path } => write!(
+                f,
+                "{} holds a copy that broke off: back up or restore into it again",
+                path.display()
+            ),
+            Error::NotABackup { path, reason } => write!(
+                f,
+                "cannot back up beside {}: {reason}; choose another directory",
+                path.display()
+            ),
+            Error::NotEmpty { path, found } => write!(
+                f,
+                "{} is not empty: it holds {found}; choose an empty directory",
                 path.display()
             ),
             Error::NewerFormat { path, version } => write!(

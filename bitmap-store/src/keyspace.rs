@@ -8,7 +8,9 @@ use crate::stripe::{Backing, Lookups, STRIPES, Stripe, lock, try_lock};
 use crate::transaction::{Guards, Transaction};
 use crate::{DATABASES, Db, Error};
 use bitcask_core::storage::Dir;
-use bitcask_core::{Bitcask, Durability, Durable, Position, RecoveryReport, UnixMillis};
+use bitcask_core::{
+    BackupReport, Bitcask, Durability, Durable, Position, RecoveryReport, UnixMillis,
+};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::ops::ControlFlow;
@@ -237,6 +239,23 @@ impl Keyspace {
     /// [`Error::Storage`].
     pub fn sync(&self) -> Result<(), Error> {
         Ok(self.shared.backing.log.sync()?)
+    }
+
+    /// Brings the directory `target` up to date with the store, as [`bitcask_core::Bitcask::backup`] does.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn backup(&self, target: &Path) -> Result<BackupReport, Error> {
+        Ok(self.shared.backing.log.backup(target)?)
+    }
+
+    /// Writes the whole store to the file `target`, which is replaced once that is complete, as
+    /// [`bitcask_core::Bitcask::backup_file`] does.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn backup_file(&self, target: &Path) -> Result<BackupReport, Error> {
+        Ok(self.shared.backing.log.backup_file(target)?)
     }
 
     /// Changes when an acknowledged write is on disk.

@@ -18,6 +18,7 @@ const EXPIRY_BUDGET: Duration = Duration::from_millis(25);
 pub(crate) fn start(server: &Arc<Shared>) {
     tokio::spawn(expire(Arc::clone(server)));
     tokio::spawn(every_second(Arc::clone(server)));
+    tokio::spawn(crate::backup::make_snapshots(Arc::clone(server)));
 }
 
 async fn expire(server: Arc<Shared>) {

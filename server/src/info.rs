@@ -176,11 +176,11 @@ fn persistence_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("loading", 0);
     lines.field("async_loading", 0);
     lines.field("rdb_changes_since_last_save", 0);
-    lines.field("rdb_bgsave_in_progress", 0);
-    lines.field("rdb_last_save_time", server.last_save.load(Ordering::Relaxed));
-    lines.field("rdb_last_bgsave_status", server.trouble.status());
-    lines.field("rdb_last_bgsave_time_sec", 0);
-    lines.field("rdb_current_bgsave_time_sec", -1);
+    lines.field("rdb_bgsave_in_progress", u8::from(server.backups.is_running()));
+    lines.field("rdb_last_save_time", server.backups.last());
+    lines.field("rdb_last_bgsave_status", server.backups.status());
+    lines.field("rdb_last_bgsave_time_sec", server.backups.last_seconds());
+    lines.field("rdb_current_bgsave_time_sec", server.backups.current_seconds());
     lines.field("aof_enabled", 1);
     lines.field("aof_rewrite_in_progress", 0);
     lines.field("aof_rewrite_scheduled", 0);

@@ -20,6 +20,7 @@ pub mod config;
 pub mod logging;
 
 mod background;
+mod backup;
 mod clients;
 mod clock;
 mod command;

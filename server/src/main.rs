@@ -5,8 +5,8 @@ use bitmapistd::{Config, Handle, Server, commands_markdown, logging};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let (config, warnings) = match parse(std::env::args_os()) {
-        Invocation::Serve(config, warnings) => (*config, warnings),
+    let config = match parse(std::env::args_os()) {
+        Invocation::Serve(config) => *config,
         Invocation::Print(text) => {
             print!("{text}");
             return ExitCode::SUCCESS;
@@ -21,9 +21,6 @@ fn main() -> ExitCode {
         }
     };
     logging::init(&config.log_level);
-    for warning in warnings {
-        eprintln!("bitmapistd: {warning}");
-    }
     match serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,5 +1,6 @@
 //! Starting a server, and stopping it without losing anything.
 
+use crate::backup::{self, Backups};
 use crate::clients::{Clients, Wish};
 use crate::clock;
 use crate::config::{Config, Settings, worker_threads};
@@ -72,7 +73,7 @@ impl Server {
             unixsocket: config.unixsocket.clone(),
             started: Instant::now(),
             run_id: run_id(),
-            last_save: AtomicU64::new(clock::now().0 / 1000),
+            backups: Backups::new(config.bak.clone()),
             http_warned: Warned::default(),
             expiry_warned: Warned::default(),
             trouble: Trouble::default(),
@@ -130,7 +131,7 @@ impl Handle {
     async fn wait_for_end(&self) -> io::Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        // bitmapist-server writes its backup on this one; it must not end the process.
+        // As bitmapist-server does.
         let mut backup = signal(SignalKind::user_defined1())?;
         loop {
             tokio::select! {
@@ -138,7 +139,9 @@ impl Handle {
                 _ = terminate.recv() => tracing::info!("SIGTERM: shutting down"),
                 () = self.shared().shutdown.asked() => tracing::info!("SHUTDOWN: shutting down"),
                 _ = backup.recv() => {
-                    tracing::warn!("SIGUSR1: no backup is written; copy the directory instead");
+                    if let Some(shared) = &self.shared {
+                        backup::write_file(shared).await;
+                    }
                     continue;
                 }
             }

@@ -1,5 +1,6 @@
 //! What all connections of a server share.
 
+use crate::backup::Backups;
 use crate::clients::Clients;
 use crate::config::Settings;
 use crate::net::LargeReplies;
@@ -26,8 +27,7 @@ pub(crate) struct Shared {
     pub started: Instant,
     /// 40 hexadecimal digits that no other run has.
     pub run_id: String,
-    /// When `SAVE` or `BGSAVE` last synced, in seconds since 1970.
-    pub last_save: AtomicU64,
+    pub backups: Backups,
     /// When HTTP was last warned of.
     pub http_warned: Warned,
     pub expiry_warned: Warned,

@@ -207,6 +207,11 @@ impl State {
         self.rate.store(bytes_per_second, Ordering::Relaxed);
     }
 
+    /// Segments that have gone.
+    pub(crate) fn retired(&self) -> Retired {
+        lock(&self.gone).retired.clone()
+    }
+
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         drop(lock(&self.running));

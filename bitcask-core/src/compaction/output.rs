@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::format::hint::Totals;
-use crate::format::segment::{self as format, HEADER_LEN, Head};
+use crate::format::segment::{self as format, HEADER_LEN, Head, Salt};
 use crate::log::{Log, Segment, io_error};
 use crate::recovery;
 use crate::storage::{self, File};
@@ -28,7 +28,8 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn create(log: &Log) -> Result<Self, Error> {
+    /// Of the store that `of` is a segment's salt of.
+    pub(super) fn create(log: &Log, of: Salt) -> Result<Self, Error> {
         let dir = &*log.dir;
         log.with_next_id(|id| {
             let (name, unfinished) = (format::file_name(id), format::unfinished_name(id));
@@ -36,7 +37,7 @@ impl Output {
                 .and_then(|()| remove(log, &unfinished))
                 .and_then(|()| dir.create(&unfinished))
                 .map_err(|e| io_error(dir, &unfinished, "create", e))?;
-            let head = Head { salt: dir.random().to_be_bytes(), compacted: true };
+            let head = Head { salt: format::salt(Some(of), dir.random()), compacted: true };
             let buffer = format::header(id, head).to_vec();
             let (totals, deletions) = (Totals::default(), 0);
             Ok(Output { id, file, head, buffer, written: 0, synced: 0, totals, deletions })

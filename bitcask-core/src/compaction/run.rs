@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
             let place = |n: usize| u32::try_from(n).expect("a segment is shorter than 4 GiB");
             let location = Location { segment: input.id, offset: place(at), len: place(len) };
             match record.kind {
-                Kind::Mark | Kind::Retired => {}
+                Kind::Mark | Kind::Retired | Kind::Void => {}
                 Kind::Delete | Kind::DeletePrefix => {
                     // A newer record of the key says as much as its deletion. And what nothing older is
                     // left of has nothing to be kept from coming back.
@@ -309,7 +309,7 @@ impl<'a> Run<'a> {
         }
         let output = match &mut self.output {
             Some(output) => output,
-            none => none.insert(Output::create(log)?),
+            none => none.insert(Output::create(log, self.inputs[0].head.salt)?),
         };
         output.add(log, sequence, is_deletion, write)?;
         self.written_bytes += len as u64;

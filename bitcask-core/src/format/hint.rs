@@ -139,7 +139,7 @@ fn split_entry(bytes: &[u8], segment: u32) -> Option<(HintEntry<'_>, &[u8])> {
     let key_len = be_u32(head, 0) as usize & 0xff_ffff;
     let mut rest = &bytes[ENTRY_LEN..];
     let kind = Kind::from_u8(head[0] & !FLAG_REFERS)
-        .filter(|kind| !matches!(kind, Kind::Mark | Kind::Retired))?;
+        .filter(|kind| !matches!(kind, Kind::Mark | Kind::Retired | Kind::Void))?;
     let mut link = None;
     if kind.has_link() {
         let fields = rest.get(..LINK_LEN)?;

@@ -7,6 +7,7 @@ pub(crate) mod hint;
 pub(crate) mod record;
 pub(crate) mod retired;
 pub(crate) mod segment;
+pub(crate) mod walk;
 
 /// CRC-32 (IEEE) of `bytes`; in pieces: [`Crc32`].
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 /// | offset | size | field     | meaning                                                        |
 /// |-------:|-----:|-----------|----------------------------------------------------------------|
 /// |      0 |    4 | crc       | CRC-32 (IEEE) of every later byte of the record                 |
-/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 6 expiry, 7 retired); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows, 4 the value mentions places of other records, 8 the value of a put or delta is compressed) |
+/// |      4 |    1 | tag       | low nibble: kind (1 put, 2 delete, 3 delta, 4 delete prefix, 5 mark, 6 expiry, 7 retired, 8 void); high nibble: flags (1 the batch goes on in the next record, 2 an expiry follows, 4 the value mentions places of other records, 8 the value of a put or delta is compressed) |
 /// |      5 |    3 | key_len   | bytes of key                                                   |
 /// |      8 |    4 | value_len | bytes of value                                                 |
 /// |     12 |    8 | sequence  | of the change; the greater of two is the newer                 |
@@ -38,7 +38,8 @@ use std::borrow::Cow;
 /// and leaves the value to the put or delta that it links to; it has no value, and nothing links to it. A mark's value is the segment's salt (8) and the offset (4) up to which the
 /// segment was on disk when the mark was written. The salt makes it recognisable in the middle of damaged
 /// bytes, and nobody can put one there by way of a value. A *retired* record has no key either; its value lists
-/// segments that have gone: see [`super::retired`].
+/// segments that have gone: see [`super::retired`]. A *void* has no key, and zeros for a value; it fills a
+/// place where damage was, so that the records behind it stay where they are.
 pub(crate) const HEADER_LEN: usize = 26;
 const _: () = assert!(HEADER_LEN == 4 + 1 + 3 + 4 + 8 + 6);
 pub(crate) const EXPIRY_LEN: usize = 8;
@@ -70,9 +71,12 @@ pub(crate) enum Kind {
     Delta = 3,
     DeletePrefix = 4,
     Mark = 5,
-    Retired = 7,
     /// Sets the expiry of a key, whose value is where the link leads.
     Expiry = 6,
+    /// Lists segments that have gone.
+    Retired = 7,
+    /// Says nothing: what salvage has put in the place of damage.
+    Void = 8,
 }
 
 impl Kind {
@@ -95,6 +99,7 @@ impl Kind {
             5 => Kind::Mark,
             6 => Kind::Expiry,
             7 => Kind::Retired,
+            8 => Kind::Void,
             _ => return None,
         })
     }
@@ -418,6 +423,22 @@ impl ChainLink {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
         }
     }
+}
+
+/// Makes a void of `bytes`, [`HEADER_LEN`] or more.
+pub(crate) fn write_void(bytes: &mut [u8], sequence: u64) {
+    let value_len =
+        u32::try_from(bytes.len() - HEADER_LEN).expect("a segment is shorter than 4 GiB");
+    bytes.fill(0);
+    bytes[4] = Kind::Void as u8;
+    bytes[8..12].copy_from_slice(&value_len.to_be_bytes());
+    seal(bytes, sequence, false);
+}
+
+/// Ends the batch that a record is in with this record.
+pub(crate) fn end_batch(record: &mut [u8]) {
+    let sequence = be_u64(record, 12);
+    seal(record, sequence, false);
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use super::be_u32;
 /// |      6 |    1 | flags   | 1: compaction wrote it                     |
 /// |      7 |    1 | version | 1                                          |
 /// |      8 |    4 | id      | the segment's number, as in its name       |
-/// |     12 |    8 | salt    | random: what the segment's marks begin with |
+/// |     12 |    4 | store   | random: the same in all segments of a store |
+/// |     16 |    4 | own     | random: with the four bytes before, the salt that the segment's marks begin with |
 /// |     20 |    4 | crc     | CRC-32 of the twenty bytes before          |
 pub(crate) const HEADER_LEN: usize = 24;
 const CRC_AT: usize = HEADER_LEN - 4;
@@ -18,8 +19,22 @@ const VERSION: u8 = 1;
 const FLAG_COMPACTED: u8 = 1;
 const MAGIC: [u8; 6] = *b"BCSEG\n";
 
-/// What marks of a segment begin with.
+/// What marks of a segment begin with: its store's four bytes, and four of its own.
 pub(crate) type Salt = [u8; 8];
+
+/// The salt of a new segment of the store that `of` is one of, or of a new store.
+pub(crate) fn salt(of: Option<Salt>, random: u64) -> Salt {
+    let mut salt = random.to_be_bytes();
+    if let Some(of) = of {
+        salt[..4].copy_from_slice(&of[..4]);
+    }
+    salt
+}
+
+/// Whether two segments are of one store.
+pub(crate) fn is_same_store(one: Salt, other: Salt) -> bool {
+    one[..4] == other[..4]
+}
 
 /// What a segment's header says, beside its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +116,31 @@ pub(crate) fn parse_unfinished_name(name: &str) -> Option<u32> {
 /// `00000001.torn`: what was cut off the end of a segment.
 pub(crate) fn torn_name(id: u32) -> String {
     format!("{id:08}.torn")
+}
+
+/// `00000001.damaged`: a segment as salvage found it.
+pub(crate) fn damaged_name(id: u32) -> String {
+    format!("{id:08}.damaged")
+}
+
+/// `00000001.mending`: what salvage is about to put in its place.
+pub(crate) fn mending_name(id: u32) -> String {
+    format!("{id:08}.mending")
+}
+
+/// Whether a file of this name belongs to a segment.
+pub(crate) fn is_name_of_a_segment(name: &str) -> bool {
+    let Some(id) = name.split('.').next().and_then(|stem| stem.parse().ok()) else { return false };
+    let makers = [
+        file_name,
+        hint_name,
+        unfinished_name,
+        unfinished_hint_name,
+        torn_name,
+        damaged_name,
+        mending_name,
+    ];
+    makers.iter().any(|make| make(id) == name)
 }
 
 /// The segment number in the name of a hint.

@@ -44,6 +44,19 @@ pub(crate) struct Log {
 /// Segments by their numbers.
 pub(crate) type Segments = BTreeMap<u32, Arc<Segment>>;
 
+/// The log at one moment.
+pub(crate) struct Cut {
+    /// Its segments, ascending, and how much of each.
+    pub(crate) segments: Vec<(Arc<Segment>, u64)>,
+    /// Numbers below theirs that are of no segment and are not known to have gone: given out to compactions that came
+    /// to nothing, or run just now.
+    pub(crate) abandoned: Vec<u32>,
+    /// The last sequence number that was given out.
+    pub(crate) sequence: u64,
+    /// The number that the next segment gets.
+    pub(crate) next_id: u32,
+}
+
 /// The end of the log.
 struct Append {
     segment: Arc<Segment>,
@@ -229,7 +242,7 @@ impl Log {
             append.marked = synced;
             let synced_to = u32::try_from(synced).expect("a segment is shorter than 4 GiB");
             let last = append.next_sequence - 1;
-            let salt = append.segment.salt;
+            let salt = append.segment.head.salt;
             let mark = record::mark(last, batch.timestamp(), salt, synced_to);
             append.buffer.extend_from_slice(&mark);
             append.position += record::MARK_LEN as u64;
@@ -336,7 +349,8 @@ impl Log {
         }
         lock(&self.append).allocated = old.written();
         self.group.advance(position, (old.id, old.written()));
-        let next = Arc::new(self.with_next_id(|id| Segment::create(&*self.dir, id))?);
+        let of = Some(old.head.salt);
+        let next = Arc::new(self.with_next_id(|id| Segment::create(&*self.dir, id, of))?);
         if let Err(e) = next.make_durable(&*self.dir) {
             self.poison(&e);
             return Err(e);
@@ -344,6 +358,27 @@ impl Log {
         self.add(next.clone());
         self.group.sealed(old.id);
         Ok(next)
+    }
+
+    /// What the log holds at this moment, between two changes, handed to the system.
+    // Invariant: no delta in it links to a segment that is not in it, since a segment is added before the
+    // keydir leads to it, and a delta follows what the keydir leads to.
+    pub(crate) fn cut(&self) -> Result<Cut, Error> {
+        let (cut, position) = {
+            let append = self.settled();
+            let end = |segment: &Segment| match segment.id == append.segment.id {
+                true => append.end(),
+                false => segment.written(),
+            };
+            let segments: Vec<_> =
+                self.segments().values().map(|segment| (segment.clone(), end(segment))).collect();
+            let abandoned = Vec::new();
+            let (sequence, next_id) = (append.next_sequence - 1, *lock(&self.next_id));
+            let cut = Cut { segments, abandoned, sequence, next_id };
+            (cut, append.position)
+        };
+        self.flush_to(position)?;
+        Ok(cut)
     }
 
     /// Makes something that takes a number, which is given out again if that fails. Whatever has a number has an

@@ -10,7 +10,7 @@ mod group;
 mod pin;
 mod segment;
 
-pub(crate) use append::{Log, Placed, Still};
+pub(crate) use append::{Cut, Log, Placed, Still};
 pub(crate) use pin::Pin;
 pub(crate) use segment::{OwnedRecord, Segment};
 

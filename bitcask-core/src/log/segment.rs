@@ -17,9 +17,7 @@ pub(crate) struct Segment {
     pub(crate) id: u32,
     pub(crate) name: String,
     pub(crate) file: Arc<dyn File>,
-    pub(crate) salt: Salt,
-    /// Compaction wrote it.
-    pub(crate) compacted: bool,
+    pub(crate) head: Head,
     /// Nothing is appended to it any more.
     sealed: AtomicBool,
     /// Compaction has found that it cannot go: see [`Segment::leave_alone`].
@@ -38,8 +36,7 @@ impl Segment {
             id,
             name: format::file_name(id),
             file,
-            salt: head.salt,
-            compacted: head.compacted,
+            head,
             sealed: AtomicBool::new(false),
             left_alone: AtomicBool::new(false),
             live: AtomicI64::new(0),
@@ -93,9 +90,10 @@ impl Segment {
     }
 
     /// Makes a new segment file. Nothing may be acknowledged in it before [`Segment::make_durable`].
-    pub(crate) fn create(dir: &dyn Dir, id: u32) -> Result<Self, Error> {
+    /// It is one of the store that `of` is the salt of.
+    pub(crate) fn create(dir: &dyn Dir, id: u32, of: Option<Salt>) -> Result<Self, Error> {
         let name = format::file_name(id);
-        let head = Head { salt: dir.random().to_be_bytes(), compacted: false };
+        let head = Head { salt: format::salt(of, dir.random()), compacted: false };
         let fail = |op, source| io_error(dir, &name, op, source);
         let created = match dir.create(&name) {
             // Left by an attempt that failed; nobody has written to it.

@@ -129,6 +129,13 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         loaded.push(load(&**dir, id, newest == Some(id), read_only)?);
     }
 
+    if let Some(first) = loaded.first()
+        && let Some(other) = loaded
+            .iter()
+            .find(|o| !format::is_same_store(o.segment.head.salt, first.segment.head.salt))
+    {
+        return Err(corrupt(&**dir, &other.segment.name, 0, "the segment is one of another store"));
+    }
     let mut indexes = Vec::new();
     let mut ends = Vec::new();
     let mut unsynced = 0;
@@ -161,7 +168,7 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
     let next_id = next_id.into_iter().flatten().max().unwrap_or(0) + 1;
 
     let compacted: BTreeSet<u32> =
-        loaded.iter().filter(|one| one.segment.compacted).map(|one| one.segment.id).collect();
+        loaded.iter().filter(|one| one.segment.head.compacted).map(|one| one.segment.id).collect();
     let mut sources: Vec<Box<dyn Iterator<Item = HintEntry<'_>> + '_>> = Vec::new();
     let staying = |one: &Loaded| !retired.contains(one.segment.id);
     for (one, index) in loaded.iter().zip(&indexes).filter(|(one, _)| staying(one)) {
@@ -259,7 +266,11 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         Some(active) => active,
         None if read_only => return Err(Error::Missing { path: dir.path().to_owned() }),
         None => {
-            let first = Segment::create(&**dir, next_id)?;
+            let first = Segment::create(
+                &**dir,
+                next_id,
+                sealed.first().map(|one: &Arc<Segment>| one.head.salt),
+            )?;
             first.make_durable(&**dir)?;
             next_id += 1;
             Arc::new(first)
@@ -443,7 +454,7 @@ fn read_changing(segment: &Segment, covered: usize) -> io::Result<Map> {
         match damage {
             Some(damage)
                 if damaged_at.is_none_or(|at| at < damage.offset)
-                    && scan::was_synced(&bytes, segment.salt, damage.offset) =>
+                    && scan::was_synced(&bytes, segment.head.salt, damage.offset) =>
             {
                 damaged_at = Some(damage.offset);
             }
@@ -491,7 +502,7 @@ fn index<'a>(
     report.scanned_bytes += (index.end - one.covered) as u64;
     if let Some(damage) = damage {
         let name = &one.segment.name;
-        if !one.newest || scan::was_synced(bytes, one.segment.salt, damage.offset) {
+        if !one.newest || scan::was_synced(bytes, one.segment.head.salt, damage.offset) {
             return Err(corrupt(dir, name, damage.offset as u64, damage.reason));
         }
         // Space that was reserved and never written is zeros, and no loss.

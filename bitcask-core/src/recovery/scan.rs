@@ -72,7 +72,7 @@ impl<'a> Index<'a> {
             };
             if let Some((first, sequence)) = batch {
                 let expected = sequence + (index.found.len() - first) as u64;
-                let alone = matches!(record.kind, Kind::Mark | Kind::Retired);
+                let alone = matches!(record.kind, Kind::Mark | Kind::Retired | Kind::Void);
                 if alone || record.sequence != expected {
                     let reason = "a batch is interrupted by another record";
                     break Some(Damage { offset: at, reason });
@@ -86,7 +86,7 @@ impl<'a> Index<'a> {
                     Err(reason) => break Some(Damage { offset: at, reason }),
                 }
                 index.totals.max_sequence = index.totals.max_sequence.max(record.sequence);
-            } else {
+            } else if record.kind != Kind::Void {
                 let (offset, len) = (at as u32, record.len as u32);
                 batch.get_or_insert((index.found.len(), record.sequence));
                 index.found.push(Found { head: 0, offset, len, kind: record.kind });

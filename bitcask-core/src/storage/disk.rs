@@ -66,12 +66,47 @@ impl DiskDir {
     }
 }
 
-/// Makes a directory and its parents, each durable in the one above it.
-pub(super) fn make(path: &Path) -> io::Result<()> {
-    let parent = match path.parent() {
+/// Makes or replaces the file at `path` by one that `write` fills. Whatever happens, what is there is the old
+/// file or the whole new one, and the new one is on disk when this returns.
+pub(crate) fn replace_file<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> Result<T, crate::Error>,
+) -> Result<T, crate::Error> {
+    let fail = |op, source| match io::Error::kind(&source) {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            crate::Error::Full { path: path.to_owned() }
+        }
+        _ => crate::Error::Io { op, path: path.to_owned(), source },
+    };
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    let file = fs::File::create(&unfinished).map_err(|e| fail("create", e))?;
+    let written = write(&mut &file).and_then(|value| {
+        file.sync_all().map_err(|e| fail("sync", e))?;
+        fs::rename(&unfinished, path).map_err(|e| fail("rename", e))?;
+        Ok(value)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    let value = written?;
+    fs::File::open(parent(path))
+        .and_then(|parent| parent.sync_all())
+        .map_err(|e| fail("sync the directory of", e))?;
+    Ok(value)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// Makes a directory and its parents, each durable in the one above it.
+pub(super) fn make(path: &Path) -> io::Result<()> {
+    let parent = parent(path);
     if !parent.is_dir() {
         make(parent)?;
     }
@@ -124,6 +159,10 @@ impl Dir for DiskDir {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.join(from)?, self.join(to)?)
+    }
+
+    fn link(&self, name: &str, source: &dyn Dir, source_name: &str) -> io::Result<()> {
+        fs::hard_link(source.path().join(source_name), self.join(name)?)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

@@ -29,6 +29,12 @@ pub trait Dir: Send + Sync + Debug {
     fn mode(&self, name: &str) -> io::Result<u32>;
     /// Renames `from` to `to`, replacing it: after a crash `to` is wholly the old or the new file.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Makes `name` another name of the file `source_name` of `source`, whose bytes must no longer change.
+    /// [`io::ErrorKind::Unsupported`], or whatever the system says, if the two have no files in common.
+    fn link(&self, name: &str, source: &dyn Dir, source_name: &str) -> io::Result<()> {
+        let _ = (name, source, source_name);
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Removes `name`. Open handles and mappings stay valid.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes created, renamed and removed entries durable.

@@ -1,6 +1,7 @@
 //! The engine on the simulated disk.
 
 mod api;
+mod backup;
 mod chains;
 mod compaction;
 mod compaction_races;

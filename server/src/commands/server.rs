@@ -64,7 +64,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec::new("bgsave", -1, SAVE, Keys::none(), bg_save).doc(
         Group::Server,
         "1.0.0",
-        "O(1): syncs the log",
+        "O(N) where N is the number of segments of the log",
         "Asynchronously save the dataset to disk",
     ),
     CommandSpec::new(
@@ -372,24 +372,26 @@ fn time(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
 /// `SAVE`: everything is on disk when it answers.
 fn save(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     cx.server.keyspace.sync()?;
-    cx.server.last_save.store(cx.now.0 / 1000, Ordering::Relaxed);
+    cx.server.backups.note_saved(cx.now.0 / 1000);
     Ok(Reply::OK)
 }
 
-/// `BGSAVE [SCHEDULE]`: a sync takes milliseconds, so it is done when it answers. Redis does not fork
-/// inside of a transaction, and says so.
+/// `BGSAVE [SCHEDULE]`: brings the directory `snapshot` up to date. Redis does not fork inside of a transaction,
+/// and says so.
 fn bg_save(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     if !(args.is_empty() || args.len() == 1 && args.keyword("SCHEDULE")) {
         return Err(CommandError::SYNTAX);
     }
-    save(cx, args)?;
+    if !cx.server.backups.ask_for_snapshot() {
+        return Err(CommandError::text("ERR Background save already in progress"));
+    }
     let done = if cx.is_in_exec() { "scheduled" } else { "started" };
     Ok(Reply::Status(format!("Background saving {done}").into()))
 }
 
 /// `LASTSAVE`
 fn last_save(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(Reply::Int(cx.server.last_save.load(Ordering::Relaxed) as i64))
+    Ok(Reply::Int(cx.server.backups.last() as i64))
 }
 
 /// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]`: always syncs; the connection closes without a reply.

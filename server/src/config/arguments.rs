@@ -39,8 +39,8 @@ struct Arguments {
     /// Log more: the same as --log-level debug
     #[arg(long)]
     debug: bool,
-    /// Accepted for scripts made for bitmapist-server; copy the directory instead
-    #[arg(long, value_name = "PATH", hide = true)]
+    /// Write a backup of everything to this file on SIGUSR1
+    #[arg(long, value_name = "FILE")]
     bak: Option<PathBuf>,
     /// Print the version
     #[arg(short = 'v', short_alias = 'V', long)]
@@ -64,8 +64,8 @@ enum Sync {
 /// What a command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Invocation {
-    /// Serve with this configuration; then what is worth a warning.
-    Serve(Box<Config>, Vec<String>),
+    /// Serve with this configuration.
+    Serve(Box<Config>),
     /// Print this and exit successfully.
     Print(String),
     /// Print the table of commands in Markdown.
@@ -95,16 +95,8 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Invocation {
     {
         return Invocation::Fail(format!("{}: {problem}\n", path.display()), 2);
     }
-    let mut warnings = Vec::new();
-    if arguments.bak.is_some() {
-        warnings.push(
-            "-bak is ignored: segments of the log never change once sealed; copy the directory \
-             to back it up"
-                .into(),
-        );
-    }
     arguments.apply(&mut config);
-    Invocation::Serve(Box::new(config), warnings)
+    Invocation::Serve(Box::new(config))
 }
 
 impl Arguments {
@@ -123,6 +115,11 @@ impl Arguments {
         }
         if let Some(bytes) = self.cache_size {
             config.cache_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
+        // As bitmapist-server takes it: no name, or that of the data, is none.
+        let unnamed = |path: &PathBuf| path.as_os_str().is_empty() || *path == config.dir;
+        if let Some(path) = self.bak.filter(|path| !unnamed(path)) {
+            config.bak = Some(path);
         }
         if let Some(count) = self.maxclients {
             config.maxclients = count as usize;
@@ -187,7 +184,7 @@ mod tests {
 
     fn served(line: &str) -> Config {
         match parsed(line) {
-            Invocation::Serve(config, _) => *config,
+            Invocation::Serve(config) => *config,
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -197,7 +194,10 @@ mod tests {
         let ours = served("bitmapistd --addr :7000 --dir /data --log-level debug");
         assert_eq!(ours.addr, ":7000");
         assert_eq!(ours, served("bitmapistd -addr :7000 -db /data -debug"));
-        assert_eq!(ours, served("bitmapistd -addr=:7000 -db=/data --debug -bak=/data/x.bak"));
+        assert_eq!(ours, served("bitmapistd -addr=:7000 -db=/data --debug -bak="));
+        let saved = served("bitmapistd -addr=:7000 -db=/data --debug -bak=/data/x.bak");
+        assert_eq!(saved, Config { bak: Some("/data/x.bak".into()), ..ours.clone() });
+        assert_eq!(ours, served("bitmapistd -addr=:7000 -db=/data --debug -bak=/data"));
         assert_eq!(ours, served("bitmapistd --addr=:7000 --db=/data -debug"));
     }
 

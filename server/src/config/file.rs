@@ -12,6 +12,7 @@ struct File {
     addr: Option<String>,
     unixsocket: Option<PathBuf>,
     dir: Option<PathBuf>,
+    bak: Option<PathBuf>,
     sync: Option<Sync>,
     cache_size: Option<Size>,
     maxclients: Option<u32>,
@@ -66,6 +67,9 @@ fn apply(text: &str, config: &mut Config) -> Result<(), String> {
     }
     if let Some(dir) = file.dir {
         config.dir = dir;
+    }
+    if let Some(path) = file.bak {
+        config.bak = Some(path);
     }
     if let Some(sync) = file.sync {
         config.sync = match sync {

@@ -25,6 +25,8 @@ pub struct Config {
     pub unixsocket: Option<PathBuf>,
     /// The directory of the data; it is created if missing.
     pub dir: PathBuf,
+    /// Where SIGUSR1 writes a backup of everything to, in one file.
+    pub bak: Option<PathBuf>,
     /// When an acknowledged write is on disk.
     pub sync: Durability,
     /// Memory for decoded pages of bitmaps, in bytes.
@@ -49,6 +51,7 @@ impl Default for Config {
             addr: "localhost:6379".into(),
             unixsocket: None,
             dir: "./data".into(),
+            bak: None,
             sync: Durability::Always,
             cache_bytes: 256 << 20,
             maxclients: 10_000,

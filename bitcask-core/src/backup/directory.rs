@@ -1,0 +1,254 @@
+//! A store's files in another directory, whole or not to be opened.
+
+use super::{BackupReport, stream};
+use crate::Error;
+use crate::format::segment::{self as format, Head};
+use crate::log::{Cut, Segment, io_error, sync_error};
+use crate::storage::{self, Dir, File, Lock};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// There while a directory is being copied into: an empty file. Whoever finds it has found half a store.
+pub(crate) const UNFINISHED_NAME: &str = "copying.unfinished";
+const LOCK_NAME: &str = crate::bitcask::LOCK_NAME;
+const PIECE_BYTES: u64 = 1 << 20;
+
+/// Refuses a directory that a backup or a restore into it has not finished.
+pub(crate) fn refuse_unfinished(dir: &dyn Dir) -> Result<(), Error> {
+    let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
+    if names.iter().any(|name| name == UNFINISHED_NAME) {
+        return Err(Error::Unfinished { path: dir.path().to_owned() });
+    }
+    Ok(())
+}
+
+/// The target of a copy, held against everybody else.
+struct Target<'a> {
+    dir: &'a dyn Dir,
+    names: Vec<String>,
+    _lock: Box<dyn Lock>,
+}
+
+impl<'a> Target<'a> {
+    fn hold(dir: &'a dyn Dir) -> Result<Self, Error> {
+        let lock = dir
+            .try_lock(LOCK_NAME)
+            .map_err(|e| io_error(dir, LOCK_NAME, "lock", e))?
+            .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
+        let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
+        Ok(Target { dir, names, _lock: lock })
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|found| found == name)
+    }
+
+    /// The segments that the source no longer has. All files must be of the source, or of a copy that broke off.
+    fn strangers(&self, cut: &Cut) -> Result<Vec<u32>, Error> {
+        let salt = cut.segments.first().map(|(segment, _)| segment.head.salt);
+        let mut gone = Vec::new();
+        for name in &self.names {
+            if !is_ours(name) {
+                return Err(not_a_backup(self, name, "the directory holds other files"));
+            }
+            let Some(id) = format::parse_name(name) else { continue };
+            if cut.segments.iter().any(|(segment, _)| segment.id == id) {
+                continue;
+            }
+            let head = self.head(name, id)?;
+            let same = |head: Head| salt.is_some_and(|of| format::is_same_store(head.salt, of));
+            match head {
+                Some(head) if same(head) && id < cut.next_id => gone.push(id),
+                None if self.has(UNFINISHED_NAME) => gone.push(id),
+                Some(head) if same(head) => {
+                    let reason = "the segment was written since the last backup";
+                    return Err(not_a_backup(self, name, reason));
+                }
+                _ => return Err(not_a_backup(self, name, "the segment is one of another store")),
+            }
+        }
+        Ok(gone)
+    }
+
+    /// A segment's header, if it has a good one.
+    fn head(&self, name: &str, id: u32) -> Result<Option<Head>, Error> {
+        let fail = |op, e| io_error(self.dir, name, op, e);
+        let file = self.dir.open(name, false).map_err(|e| fail("open", e))?;
+        let len = file.size().map_err(|e| fail("read the length of", e))?;
+        let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(0))];
+        storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
+        Ok(format::check_header(&header, id).ok())
+    }
+
+    /// From here on the directory cannot be opened.
+    fn begin(&self) -> Result<(), Error> {
+        if !self.has(UNFINISHED_NAME) {
+            self.dir
+                .create(UNFINISHED_NAME)
+                .map_err(|e| io_error(self.dir, UNFINISHED_NAME, "create", e))?;
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Now it can be: all that is in it is on disk.
+    fn finish(&self) -> Result<(), Error> {
+        self.sync()?;
+        self.remove(UNFINISHED_NAME)?;
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        self.dir.sync().map_err(|e| sync_error(self.dir, "", "sync", e))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), Error> {
+        self.dir.remove(name).map_err(|e| io_error(self.dir, name, "remove", e))
+    }
+}
+
+/// Brings what `cut` holds and `target` does not have yet.
+pub(super) fn copy(source: &dyn Dir, cut: &Cut, target: &dyn Dir) -> Result<BackupReport, Error> {
+    let target = Target::hold(target)?;
+    let (mut kept, mut wanting) = (Vec::new(), Vec::new());
+    for (segment, len) in &cut.segments {
+        match there(&target, segment, *len)? {
+            true => kept.push(segment.id),
+            false => wanting.push((segment, *len)),
+        }
+    }
+    let gone = target.strangers(cut)?;
+    target.begin()?;
+    let mut report = BackupReport {
+        segments: cut.segments.len(),
+        kept: kept.len(),
+        removed: gone.len(),
+        sequence: cut.sequence,
+        ..BackupReport::default()
+    };
+    for (segment, len) in wanting {
+        let id = segment.id;
+        for name in [&segment.name, &format::hint_name(id), &format::unfinished_name(id)] {
+            if target.has(name) {
+                target.remove(name)?;
+            }
+        }
+        // The active segment goes on being written to: of it a copy, and no hint.
+        let sealed = segment.is_sealed();
+        if sealed && target.dir.link(&segment.name, source, &segment.name).is_ok() {
+            report.linked += 1;
+        } else {
+            copy_segment(source, segment, len, target.dir)?;
+            report.copied_bytes += len;
+        }
+        if sealed {
+            // Without it the copy takes longer to open.
+            let hint = format::hint_name(segment.id);
+            let _ = target.dir.link(&hint, source, &hint);
+        }
+    }
+    for id in &cut.abandoned {
+        let name = format::unfinished_name(*id);
+        if !target.has(&name) {
+            target.dir.create(&name).map_err(|e| io_error(target.dir, &name, "create", e))?;
+        }
+    }
+    for id in gone {
+        for name in [format::hint_name(id), format::file_name(id)] {
+            if target.has(&name) {
+                target.remove(&name)?;
+            }
+        }
+    }
+    target.finish()?;
+    Ok(report)
+}
+
+/// Files that a store or a backup has.
+fn is_ours(name: &str) -> bool {
+    name == LOCK_NAME
+        || name == UNFINISHED_NAME
+        || name.starts_with('.')
+        || format::is_name_of_a_segment(name)
+}
+
+fn not_a_backup(target: &Target<'_>, name: &str, reason: &'static str) -> Error {
+    Error::NotABackup { path: target.dir.path().join(name), reason }
+}
+
+/// Whether the target has all of a segment. What it has must be the beginning of it.
+fn there(target: &Target<'_>, segment: &Segment, len: u64) -> Result<bool, Error> {
+    if !target.has(&segment.name) {
+        return Ok(false);
+    }
+    let fail = |op, e| io_error(target.dir, &segment.name, op, e);
+    let file = target.dir.open(&segment.name, false).map_err(|e| fail("open", e))?;
+    let have = file.size().map_err(|e| fail("read the length of", e))?;
+    let unfinished = target.has(UNFINISHED_NAME);
+    if unfinished && have < format::HEADER_LEN as u64 {
+        return Ok(false);
+    }
+    if target.head(&segment.name, segment.id)? != Some(segment.head) {
+        return Err(not_a_backup(target, &segment.name, "the segment is one of another store"));
+    }
+    if have > len {
+        let reason = "the segment was written to since the last backup";
+        return Err(not_a_backup(target, &segment.name, reason));
+    }
+    // What a backup that broke off has left may be of the right length and not on disk.
+    Ok(have == len && !unfinished && segment.is_sealed())
+}
+
+fn copy_segment(
+    source: &dyn Dir,
+    segment: &Segment,
+    len: u64,
+    target: &dyn Dir,
+) -> Result<(), Error> {
+    let fail = |op, e| io_error(target, &segment.name, op, e);
+    let file = target.create(&segment.name).map_err(|e| fail("create", e))?;
+    let mut piece = Vec::new();
+    let mut at = 0;
+    while at < len {
+        piece.resize((len - at).min(PIECE_BYTES) as usize, 0);
+        stream::read_piece(source, segment, &mut piece, at)?;
+        storage::write_all_at(&*file, &piece, at).map_err(|e| fail("write", e))?;
+        at += piece.len() as u64;
+        sync_in_steps(&*file, at, len).map_err(|e| fail("sync", e))?;
+    }
+    Ok(())
+}
+
+/// Syncs now and then, so that a large copy does not hold up the syncs of others at its end.
+fn sync_in_steps(file: &dyn File, at: u64, len: u64) -> io::Result<()> {
+    const STEP_BYTES: u64 = 8 << 20;
+    if at == len || at % STEP_BYTES == 0 { file.sync_data() } else { Ok(()) }
+}
+
+/// Makes a store of a stream.
+pub(super) fn restore(
+    name: &Path,
+    input: &mut dyn Read,
+    target: &dyn Dir,
+) -> Result<BackupReport, Error> {
+    let target = Target::hold(target)?;
+    let broke_off = target.has(UNFINISHED_NAME);
+    for found in &target.names {
+        if found == LOCK_NAME || found == UNFINISHED_NAME || found.starts_with('.') {
+            continue;
+        }
+        if !broke_off || !is_ours(found) {
+            return Err(Error::NotEmpty {
+                path: target.dir.path().to_owned(),
+                found: found.clone(),
+            });
+        }
+    }
+    target.begin()?;
+    for found in target.names.iter().filter(|found| format::is_name_of_a_segment(found)) {
+        target.remove(found)?;
+    }
+    let report = stream::restore(name, input, target.dir)?;
+    target.finish()?;
+    Ok(report)
+}

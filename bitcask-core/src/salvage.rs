@@ -1,0 +1,268 @@
+//! Making a damaged store one that opens: what verifies is kept where it is, the rest is set aside.
+//!
+//! Records name each other by their places, so nothing is moved: where damage was, a void is written. A
+//! segment's file as it was found stays beside the mended one as `N.damaged`.
+
+use crate::format::record::{self, Kind};
+use crate::format::retired::Retired;
+use crate::format::segment::{self as format, Head, Salt};
+use crate::format::walk::{Found, Walk, fill_with_void};
+use crate::log::{io_error, sync_error};
+use crate::storage::disk::DiskDir;
+use crate::storage::{self, Dir};
+use crate::{Bitcask, Error, Options, UnixMillis};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What salvage found and lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SalvageReport {
+    /// Segments looked through.
+    pub segments: usize,
+    /// Records that verified.
+    pub records: u64,
+    /// Stretches of segments that were no records. Deletions among them are undone, and older values of their
+    /// keys are back.
+    pub lost: Vec<Lost>,
+    /// Segments that were missing altogether; empty ones are in their place.
+    pub missing: Vec<u32>,
+    /// Keys whose value cannot be put together any more: deleted. The first [`SalvageReport::NAMED_KEYS`] of them.
+    pub unreadable: Vec<Vec<u8>>,
+    /// How many keys that were.
+    pub unreadable_keys: u64,
+}
+
+impl SalvageReport {
+    /// So many keys are named at most.
+    pub const NAMED_KEYS: usize = 1000;
+}
+
+/// Damage in a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The segment's file as it was found, set aside.
+    pub path: PathBuf,
+    /// Where the damage begins.
+    pub offset: u64,
+    /// How many bytes it takes.
+    pub bytes: u64,
+    /// What is wrong with them.
+    pub reason: &'static str,
+}
+
+impl Bitcask {
+    /// Makes the damaged store at `path` one that opens, at the price of what is damaged: use it when there is no
+    /// backup. A store that is sound stays as it is. `options` must have the fold that the store was written
+    /// with.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Full`], [`Error::Io`]. Whatever it fails with, it may be called again.
+    pub fn salvage(path: impl AsRef<Path>, options: Options) -> Result<SalvageReport, Error> {
+        let path = path.as_ref();
+        let dir = DiskDir::open_existing(path).map_err(|source| Error::Io {
+            op: "open the directory",
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::salvage_in(Arc::new(dir), options)
+    }
+
+    /// [`Bitcask::salvage`] of an open directory.
+    ///
+    /// # Errors
+    /// As [`Bitcask::salvage`].
+    pub fn salvage_in(dir: Arc<dyn Dir>, options: Options) -> Result<SalvageReport, Error> {
+        let mut report = SalvageReport::default();
+        {
+            let _lock = dir
+                .try_lock(crate::bitcask::LOCK_NAME)
+                .map_err(|e| io_error(&*dir, crate::bitcask::LOCK_NAME, "lock", e))?
+                .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
+            mend(&*dir, &mut report)?;
+        }
+        let store = Bitcask::open_in(dir, Options { background: false, ..options })?;
+        drop_unreadable(&store, &mut report)?;
+        store.close()?;
+        Ok(report)
+    }
+}
+
+/// Mends every segment.
+fn mend(dir: &dyn Dir, report: &mut SalvageReport) -> Result<(), Error> {
+    let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
+    let ids: BTreeSet<u32> = names.iter().filter_map(|name| format::parse_name(name)).collect();
+    let mut heads = BTreeMap::new();
+    for &id in &ids {
+        heads.insert(id, read_head(dir, id)?);
+    }
+    let of = heads.values().flatten().next().map(|head| head.salt);
+    let is_log = |id: &&u32| heads[*id].is_none_or(|head| !head.compacted);
+    let newest = ids.iter().rev().find(is_log).copied();
+    let mut gone = Retired::default();
+    for id in &ids {
+        mend_segment(dir, *id, newest == Some(*id), of, &mut gone, report)?;
+    }
+    let abandoned: BTreeSet<u32> =
+        names.iter().filter_map(|name| format::parse_unfinished_name(name)).collect();
+    let last = ids.last().copied().unwrap_or(0);
+    let known = |id: &u32| ids.contains(id) || abandoned.contains(id) || gone.contains(*id);
+    for id in (1..last).filter(|id| !known(id)) {
+        // As if the number had been given out and come to nothing.
+        write_file(dir, &format::unfinished_name(id), b"")?;
+        report.missing.push(id);
+    }
+    dir.sync().map_err(|e| sync_error(dir, "", "sync", e))
+}
+
+fn read_head(dir: &dyn Dir, id: u32) -> Result<Option<Head>, Error> {
+    let name = format::file_name(id);
+    let fail = |op, e| io_error(dir, &name, op, e);
+    let file = dir.open(&name, false).map_err(|e| fail("open", e))?;
+    let len = file.size().map_err(|e| fail("read the length of", e))?;
+    let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
+    storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
+    Ok(format::check_header(&header, id).ok())
+}
+
+/// Sets a damaged segment aside and puts a sound one in its place.
+fn mend_segment(
+    dir: &dyn Dir,
+    id: u32,
+    newest: bool,
+    of: Option<Salt>,
+    gone: &mut Retired,
+    report: &mut SalvageReport,
+) -> Result<(), Error> {
+    let name = format::file_name(id);
+    let fail = |op, e| io_error(dir, &name, op, e);
+    let file = dir.open(&name, false).map_err(|e| fail("open", e))?;
+    let map = file.map().map_err(|e| fail("map", e))?;
+    let bytes = (*map).as_ref();
+    report.segments += 1;
+    let head = format::check_header(bytes, id);
+    let ascending = head.as_ref().is_ok_and(|head| !head.compacted);
+    let mut damage = Vec::new();
+    let mut walk = Walk::new(bytes, format::HEADER_LEN.min(bytes.len()), ascending);
+    // The last record before damage, if its batch was to go on.
+    let (mut open_batch, mut unended) = (None, Vec::new());
+    for (at, found) in &mut walk {
+        match found {
+            Found::Record(record) => {
+                report.records += 1;
+                if record.kind == Kind::Retired {
+                    gone.extend(&Retired::decode(record.value).unwrap_or_default());
+                }
+                open_batch = record.more.then_some(at..at + record.len);
+            }
+            Found::Damage(len, reason) => {
+                unended.extend(open_batch.take());
+                damage.push((at, len, reason));
+            }
+        }
+    }
+    let ends_open = open_batch.is_some();
+    unended.extend(open_batch);
+    // The newest may end in a write that was never finished, or in space that was reserved: opening cuts that.
+    if newest
+        && let Some(&(at, len, _)) = damage.last()
+        && at + len == bytes.len()
+        && head.is_ok_and(|head| !crate::recovery::scan::was_synced(bytes, head.salt, at))
+    {
+        damage.pop();
+        unended.clear();
+    }
+    let sound = head.is_ok() && damage.is_empty() && (newest || !ends_open);
+    if sound {
+        return Ok(());
+    }
+    let mut mended = bytes.to_vec();
+    if let Err(reason) = head {
+        let salt = format::salt(of, dir.random());
+        mended.resize(mended.len().max(format::HEADER_LEN), 0);
+        let header = format::header(id, Head { salt, compacted: false });
+        mended[..format::HEADER_LEN].copy_from_slice(&header);
+        damage.insert(0, (0, format::HEADER_LEN.min(bytes.len()), reason));
+    }
+    for range in unended {
+        record::end_batch(&mut mended[range]);
+    }
+    let aside = format::damaged_name(id);
+    for &(at, len, reason) in &damage {
+        if at >= format::HEADER_LEN {
+            let end = at + len;
+            if len < record::HEADER_LEN {
+                // Only at the end can so little be left.
+                mended.truncate(at);
+            } else {
+                fill_with_void(&mut mended[at..end], 0);
+            }
+        }
+        report.lost.push(Lost {
+            path: dir.path().join(&aside),
+            offset: at as u64,
+            bytes: len as u64,
+            reason,
+        });
+    }
+    replace(dir, id, bytes, &mended)
+}
+
+/// Keeps `old` as `N.damaged`, and makes `new` the segment.
+fn replace(dir: &dyn Dir, id: u32, old: &[u8], new: &[u8]) -> Result<(), Error> {
+    let (name, aside) = (format::file_name(id), format::damaged_name(id));
+    write_file(dir, &aside, old)?;
+    let temporary = format::mending_name(id);
+    write_file(dir, &temporary, new)?;
+    let hint = format::hint_name(id);
+    match dir.remove(&hint) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(io_error(dir, &hint, "remove", e));
+        }
+        _ => {}
+    }
+    dir.sync()
+        .and_then(|()| dir.rename(&temporary, &name))
+        .and_then(|()| dir.sync())
+        .map_err(|e| sync_error(dir, &name, "replace", e))
+}
+
+/// Writes a whole file, durably but for its name; one that is there already is replaced.
+fn write_file(dir: &dyn Dir, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let _ = dir.remove(name);
+    let written = dir.create(name).and_then(|file| {
+        storage::write_all_at(&*file, bytes, 0)?;
+        file.sync_data()
+    });
+    written.map_err(|e| io_error(dir, name, "write", e))
+}
+
+/// Deletes the keys whose records refer to ones that are lost.
+fn drop_unreadable(store: &Bitcask, report: &mut SalvageReport) -> Result<(), Error> {
+    const CHUNK: usize = 1000;
+    let mut from = Vec::new();
+    loop {
+        let mut keys = Vec::new();
+        store.walk(b"", &from, &mut |key| {
+            keys.push(key.to_vec());
+            if keys.len() < CHUNK { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        let Some(last) = keys.last() else { return Ok(()) };
+        from.clone_from(last);
+        from.push(0);
+        for key in keys {
+            match store.entry(&key) {
+                Err(e) if e.is_damage() => {
+                    report.unreadable_keys += 1;
+                    store.delete(&key, UnixMillis(0))?;
+                    if report.unreadable.len() < SalvageReport::NAMED_KEYS {
+                        report.unreadable.push(key);
+                    }
+                }
+                other => drop(other?),
+            }
+        }
+    }
+}

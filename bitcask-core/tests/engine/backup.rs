@@ -1,0 +1,206 @@
+//! Backups: the contents at one moment, whole or not to be opened.
+
+use super::model::{self, Contents, History, NOW};
+use super::{Random, open, options};
+use bitcask_core::storage::sim::{Faults, SimDir};
+use bitcask_core::{BackupReport, Bitcask, Error};
+
+fn seeds() -> std::ops::Range<u64> {
+    let count = std::env::var("BITCASK_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
+    0..count
+}
+
+fn work(store: &Bitcask, random: &mut Random, history: &mut History) {
+    for _ in 0..random.below(60) {
+        model::step(store, random, history).unwrap();
+        match random.below(20) {
+            0 => model::compact(store, random, history).unwrap(),
+            1 => store.tick(),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_backup_again_and_again_into_one_directory_always_has_the_contents_of_its_moment() {
+    for seed in seeds() {
+        let (mut random, mut history) = (Random(seed), History::new(Contents::new()));
+        let (dir, target) = (SimDir::new(seed), SimDir::new(seed + 1));
+        let mut store = open(&dir).unwrap();
+        for round in 0..6 {
+            work(&store, &mut random, &mut history);
+            let report = store.backup_in(&target).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            let contents = history.now().clone();
+            work(&store, &mut random, &mut history);
+            // What was backed up survives a crash of the machine it is on.
+            let copy = open(&target.crash()).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            assert_eq!(model::contents(&copy), contents, "seed {seed}, round {round}");
+            assert_eq!(copy.stats().segments, report.segments, "seed {seed}, round {round}");
+            assert!(round > 0 || report.kept == 0 && report.removed == 0);
+            if random.below(3) == 0 {
+                store.close().unwrap();
+                store = open(&dir).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_backup_that_breaks_off_cannot_be_opened_and_is_finished_by_the_next() {
+    let mut broken = 0;
+    for seed in seeds() {
+        let (mut random, mut history) = (Random(seed), History::new(Contents::new()));
+        let (dir, mut target) = (SimDir::new(seed), SimDir::new(seed + 1));
+        let store = open(&dir).unwrap();
+        for round in 0..4 {
+            work(&store, &mut random, &mut history);
+            let at = 1 + random.below(40);
+            target.faults(match random.below(3) {
+                0 => Faults { crash_at: Some(at), ..Faults::default() },
+                1 => Faults { fail_at: Some(at), ..Faults::default() },
+                _ => Faults { fail_sync_at: Some(1 + at % 8), ..Faults::default() },
+            });
+            let done = store.backup_in(&target);
+            let failed = target.has_failed();
+            assert!(done.is_ok() || failed, "seed {seed}, round {round}: {done:?}");
+            target = target.crash();
+            match open(&target) {
+                Err(Error::Unfinished { .. }) => assert!(done.is_err(), "seed {seed}"),
+                // It broke off before it had changed anything, or it was only the last word that failed.
+                Ok(copy) => {
+                    let found = model::contents(&copy);
+                    let known = found.is_empty() || history.states.contains(&found);
+                    assert!(known, "seed {seed}, round {round}");
+                    assert!(done.is_err() || &found == history.now(), "seed {seed}");
+                }
+                Err(e) => panic!("seed {seed}, round {round}: {e}"),
+            }
+            if done.is_err() {
+                broken += 1;
+                match store.backup_in(&target) {
+                    Ok(_) => {}
+                    // It was opened above, before anything had been copied, and so has become a store of its own.
+                    Err(Error::NotABackup { .. }) => target = SimDir::new(random.next()),
+                    Err(e) => panic!("seed {seed}, round {round}: {e}"),
+                }
+                store.backup_in(&target).unwrap();
+                let copy = open(&target.crash()).unwrap();
+                assert_eq!(&model::contents(&copy), history.now(), "seed {seed}, round {round}");
+                target = SimDir::new(random.next());
+            }
+        }
+    }
+    assert!(broken > 100 || seeds().end < 300, "{broken} broke off");
+}
+
+fn streamed(seed: u64) -> (Vec<u8>, BackupReport, History) {
+    let (mut random, mut history) = (Random(seed), History::new(Contents::new()));
+    let dir = SimDir::new(seed);
+    let store = open(&dir).unwrap();
+    for _ in 0..3 {
+        work(&store, &mut random, &mut history);
+    }
+    let mut bytes = Vec::new();
+    let report = store.backup_to(&mut bytes).unwrap();
+    (bytes, report, history)
+}
+
+#[test]
+fn a_stream_restores_to_the_contents_of_its_moment() {
+    for seed in seeds() {
+        let (bytes, written, history) = streamed(seed);
+        assert_eq!(Bitcask::verify_backup("stream", &mut &bytes[..]).unwrap(), written);
+        let target = SimDir::new(seed);
+        let restored = Bitcask::restore_in("stream", &mut &bytes[..], &target).unwrap();
+        assert_eq!(restored, written, "seed {seed}");
+        let store = open(&target.crash()).unwrap();
+        assert_eq!(&model::contents(&store), history.now(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_stream_that_is_cut_or_damaged_anywhere_is_refused_and_leaves_nothing_that_opens() {
+    let (bytes, ..) = streamed(7);
+    let mut damaged: Vec<Vec<u8>> = (0..bytes.len()).map(|cut| bytes[..cut].to_vec()).collect();
+    damaged.extend((0..bytes.len()).map(|at| {
+        let mut bad = bytes.clone();
+        bad[at] ^= 1 << (at % 8);
+        bad
+    }));
+    damaged.push([&bytes[..], b"x"].concat());
+    for (i, bad) in damaged.iter().enumerate() {
+        let target = SimDir::new(1);
+        let refused = Bitcask::restore_in("stream", &mut &bad[..], &target);
+        assert!(matches!(refused, Err(Error::Corrupt { .. })), "{i}: {refused:?}");
+        assert!(matches!(open(&target), Err(Error::Unfinished { .. })), "{i}");
+        assert!(Bitcask::verify_backup("stream", &mut &bad[..]).is_err(), "{i}");
+        if i % 500 == 0 {
+            Bitcask::restore_in("stream", &mut &bytes[..], &target).unwrap();
+            open(&target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_no_backup_of_the_store_is_refused_and_left_as_it_is() {
+    let (dir, other) = (SimDir::new(1), SimDir::new(2));
+    let store = open(&dir).unwrap();
+    store.put(b"k", b"v", NOW).unwrap();
+    let another = open(&other).unwrap();
+    another.put(b"k", b"another", NOW).unwrap();
+
+    assert!(matches!(store.backup_in(&other), Err(Error::Locked { .. })));
+    another.close().unwrap();
+    let files = other.files();
+    assert!(matches!(store.backup_in(&other), Err(Error::NotABackup { .. })));
+    assert_eq!(other.files(), files);
+
+    let strange = SimDir::new(3);
+    strange.write_file("holiday.jpg", b"");
+    assert!(matches!(store.backup_in(&strange), Err(Error::NotABackup { .. })));
+    let mut stream = Vec::new();
+    store.backup_to(&mut stream).unwrap();
+    for full in [&strange, &other] {
+        let refused = Bitcask::restore_in("stream", &mut &stream[..], full);
+        assert!(matches!(refused, Err(Error::NotEmpty { .. })), "{refused:?}");
+    }
+
+    let copy = SimDir::new(4);
+    store.backup_in(&copy).unwrap();
+    let opened = open(&copy).unwrap();
+    opened.put(b"k", b"written to the backup, and long", NOW).unwrap();
+    opened.close().unwrap();
+    assert!(matches!(store.backup_in(&copy), Err(Error::NotABackup { .. })));
+}
+
+#[test]
+fn on_a_real_disk_sealed_segments_are_linked_and_a_file_is_replaced_when_it_is_complete() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path();
+    let store = Bitcask::open(path.join("store"), options()).unwrap();
+    for i in 0..200_u8 {
+        store.put(&[i], &[i; 100], NOW).unwrap();
+    }
+    let first = store.backup(path.join("backup")).unwrap();
+    assert!(first.segments > 3 && first.linked == first.segments - 1, "{first:?}");
+    store.put(b"more", b"v", NOW).unwrap();
+    let second = store.backup(path.join("backup")).unwrap();
+    assert!(second.kept >= first.linked && second.linked + second.kept >= second.segments - 1);
+    let file = path.join("backup.bak");
+    store.backup_file(&file).unwrap();
+    store.put(b"more", b"again", NOW).unwrap();
+    store.backup_file(&file).unwrap();
+    let read = || {
+        #[allow(clippy::disallowed_methods)] // the test's own file
+        std::fs::File::open(&file).unwrap()
+    };
+    Bitcask::verify_backup(&file, &mut read()).unwrap();
+    Bitcask::restore(&file, &mut read(), path.join("restored")).unwrap();
+    let contents = model::contents(&store);
+    drop(store);
+    let restored = Bitcask::open(path.join("restored"), options()).unwrap();
+    assert_eq!(model::contents(&restored), contents);
+    let copy = Bitcask::open(path.join("backup"), options()).unwrap();
+    assert_eq!(copy.get(b"more", NOW).unwrap().as_deref(), Some(&b"v"[..]));
+    drop(copy);
+}
