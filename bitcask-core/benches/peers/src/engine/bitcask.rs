@@ -1,6 +1,6 @@
 //! Ours.
 
-use super::{Engine, Outcome, Promise, Setup, Upkeep};
+use super::{Backup, Engine, Outcome, Promise, Setup, Upkeep};
 use crate::keys::Key;
 use bitcask_core::{
     Batch, Bitcask, CompactionOptions, Durability, Options, Thresholds, UnixMillis,
@@ -82,6 +82,14 @@ impl Engine for Store {
     fn compact(&self) -> Option<Outcome<()>> {
         let everything = CompactionOptions::everything();
         let done = self.store.compact(&everything, NOW, &mut |_| ControlFlow::Continue(()));
+        Some(done.map(drop).map_err(Into::into))
+    }
+
+    fn back_up(&self, into: &Path, how: Backup) -> Option<Outcome<()>> {
+        let done = match how {
+            Backup::Links => self.store.backup(into),
+            Backup::Copy => self.store.backup_file(into),
+        };
         Some(done.map(drop).map_err(Into::into))
     }
 }

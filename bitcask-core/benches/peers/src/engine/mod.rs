@@ -99,7 +99,7 @@ pub trait Engine: Send + Sync {
         None
     }
 
-    /// Makes a copy of the running store in `into`, a directory that is not there yet; `None` if there is no such call.
+    /// Makes a copy of the running store, as a file or directory `into` that is not there yet; `None` if there is no such call.
     fn back_up(&self, into: &Path, how: Backup) -> Option<Outcome<()>> {
         let _ = (into, how);
         None
