@@ -2,10 +2,7 @@
 
 use super::{APART_BYTES, CACHE_BYTES, Engine, Outcome, Promise, Setup};
 use crate::keys::Key;
-use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, FlushOptions, Options, WriteBatch,
-    WriteOptions,
-};
+use rocksdb::{BlockBasedOptions, Cache, DB, DBCompressionType, Options, WriteBatch, WriteOptions};
 use std::path::Path;
 
 pub struct Store {
@@ -48,12 +45,11 @@ impl Engine for Store {
         for (key, value) in pairs {
             batch.put(key, value);
         }
-        Ok(self.db.write_opt(&batch, &options)?)
+        Ok(self.db.write_opt(batch, &options)?)
     }
 
     fn sync(&self) -> Outcome<()> {
-        self.db.flush_wal(true)?;
-        Ok(self.db.flush_opt(&FlushOptions::default())?)
+        Ok(self.db.flush_wal(true)?)
     }
 
     fn compact(&self) -> Option<Outcome<()>> {
