@@ -2,7 +2,7 @@
 
 use crate::Settings;
 use crate::child::{Found, Job};
-use crate::engine::{Name, Outcome, Promise};
+use crate::engine::{GENTLE_BYTES, Name, Outcome, Promise};
 use crate::place::{self, Place};
 use crate::table::{Cell, Row, Table, Target, Unit, shown};
 use clap::ValueEnum;
@@ -285,13 +285,22 @@ impl Plan<'_> {
     }
 
     fn compaction(&mut self, size: Size, engines: &[Name]) {
-        for (promise, what) in [(Promise::Disk, "durable"), (Promise::System, "not durable")] {
-            let how = format!("{promise:?}").to_lowercase();
-            let able = |name: &&Name| !matches!(name, Name::Lmdb | Name::Redb | Name::Sled);
+        let gentle = format!("at {} MiB a second", GENTLE_BYTES >> 20);
+        for (promise, pace, what) in [
+            ("disk", "gentle", format!("{gentle}, durable")),
+            ("system", "gentle", format!("{gentle}, not durable")),
+            ("system", "full", "as fast as it can, not durable".to_owned()),
+        ] {
+            let able = |name: &&Name| match name {
+                Name::Bitcask => true,
+                Name::Lmdb | Name::Redb | Name::Sled => false,
+                _ => pace == "full",
+            };
             let engines: Vec<Name> = engines.iter().filter(able).copied().collect();
             let title = format!("compaction, {what}");
-            let found = self
-                .turns(&title, &engines, size, 1, &|job| job.run("latency", &["--promise", &how]));
+            let found = self.turns(&title, &engines, size, 1, &|job| {
+                job.run("latency", &["--promise", promise, "--pace", pace])
+            });
             for kind in ["read", "write"] {
                 let cells = found.iter().map(|(engine, found)| {
                     let (quiet, busy) =
@@ -301,7 +310,7 @@ impl Plan<'_> {
                     let why = format!("({quiet_shown} → {busy_shown})");
                     (*engine, Cell::Explained(busy / quiet, why))
                 });
-                let what = format!("p99 of {kind}s while compacting, {what}, {}", size.name);
+                let what = format!("p99 of {kind}s while compacting {what}, {}", size.name);
                 let (cells, unit) = (cells.collect(), Unit::Times);
                 self.table.add(&Row { what, unit, target: Target::AtMost(2.0), cells });
             }
@@ -312,7 +321,7 @@ impl Plan<'_> {
                 let why = format!("(quiet {})", shown(Unit::Seconds, most("quiet")));
                 (*engine, Cell::Explained(most("busy"), why))
             });
-            let what = format!("longest stall while compacting, {what}, {}", size.name);
+            let what = format!("longest stall while compacting {what}, {}", size.name);
             let (cells, unit) = (cells.collect(), Unit::Seconds);
             self.table.add(&Row { what, unit, target: Target::AtMost(0.1), cells });
         }
@@ -327,10 +336,15 @@ impl Plan<'_> {
             found
         });
         let cells = found.iter().map(|(engine, found)| {
-            let why = format!("({} alive)", shown(Unit::Percent, found["alive_percent"]));
+            let alive = shown(Unit::Percent, found["alive_percent"]);
+            let why = match found.get("needed_percent") {
+                Some(needed) => format!("({alive}; {} of records)", shown(Unit::Percent, *needed)),
+                None => format!("({alive})"),
+            };
             (*engine, Cell::Explained(found["amplification"], why))
         });
-        let what = format!("write amplification, uniform overwrites, {}", size.name);
+        let what =
+            format!("write amplification, uniform overwrites, {} (alive of the disk)", size.name);
         let (cells, unit) = (cells.collect(), Unit::Times);
         self.table.add(&Row { what, unit, target: Target::AtMost(3.0), cells });
         for (engine, found) in &found {

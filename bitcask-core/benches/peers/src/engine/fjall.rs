@@ -1,6 +1,6 @@
 //! fjall: an LSM tree.
 
-use super::{APART_BYTES, CACHE_BYTES, Engine, Outcome, Promise, Setup};
+use super::{APART_BYTES, CACHE_BYTES, Engine, Outcome, Pace, Promise, Setup};
 use crate::keys::Key;
 use fjall::config::CompressionPolicy;
 use fjall::{
@@ -74,7 +74,7 @@ impl Engine for Store {
         Ok(self.database.persist(PersistMode::SyncAll)?)
     }
 
-    fn compact(&self) -> Option<Outcome<()>> {
-        Some(self.keyspace.major_compact().map_err(Into::into))
+    fn compact(&self, pace: Pace, _: &dyn Fn() -> bool) -> Option<Outcome<()>> {
+        (pace == Pace::Full).then(|| self.keyspace.major_compact().map_err(Into::into))
     }
 }

@@ -31,6 +31,8 @@ pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// What an engine may keep in memory of its own.
 const CACHE_BYTES: u64 = 1 << 30;
+/// Of [`Pace::Gentle`].
+pub const GENTLE_BYTES: u64 = 32 << 20;
 /// From this length on, the engines that can do so keep values apart from their trees.
 const APART_BYTES: usize = 1 << 10;
 
@@ -89,13 +91,19 @@ pub trait Engine: Send + Sync {
         None
     }
 
+    /// The share of its files that it still needs, records' headers included, if it tells.
+    fn needed_share(&self) -> Option<f64> {
+        None
+    }
+
     /// What the engine leaves to its caller under [`Upkeep::HalfAlive`]; false if nothing was due.
     fn tidy(&self) -> Outcome<bool> {
         Ok(false)
     }
 
-    /// Compacts everything; `None` if there is no such call.
-    fn compact(&self) -> Option<Outcome<()>> {
+    /// Compacts everything, or as much as it can while it may go on; `None` if there is no such call.
+    fn compact(&self, pace: Pace, go_on: &dyn Fn() -> bool) -> Option<Outcome<()>> {
+        let _ = (pace, go_on);
         None
     }
 
@@ -104,6 +112,15 @@ pub trait Engine: Send + Sync {
         let _ = (into, how);
         None
     }
+}
+
+/// How fast [`Engine::compact`] goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pace {
+    /// As fast as it can.
+    Full,
+    /// [`GENTLE_BYTES`] a second, read and written.
+    Gentle,
 }
 
 /// How [`Engine::back_up`] copies.

@@ -1,6 +1,6 @@
 //! RocksDB: an LSM tree. Behind the feature of this name, as building it takes long.
 
-use super::{APART_BYTES, CACHE_BYTES, Engine, Outcome, Promise, Setup};
+use super::{APART_BYTES, CACHE_BYTES, Engine, Outcome, Pace, Promise, Setup};
 use crate::keys::Key;
 use rocksdb::{BlockBasedOptions, Cache, DB, DBCompressionType, Options, WriteBatch, WriteOptions};
 use std::path::Path;
@@ -52,8 +52,10 @@ impl Engine for Store {
         Ok(self.db.flush_wal(true)?)
     }
 
-    fn compact(&self) -> Option<Outcome<()>> {
-        self.db.compact_range::<&[u8], &[u8]>(None, None);
-        Some(Ok(()))
+    fn compact(&self, pace: Pace, _: &dyn Fn() -> bool) -> Option<Outcome<()>> {
+        (pace == Pace::Full).then(|| {
+            self.db.compact_range::<&[u8], &[u8]>(None, None);
+            Ok(())
+        })
     }
 }

@@ -6,14 +6,14 @@
 
 use super::histogram::Histogram;
 use super::{Task, process, reads, report, writes};
-use crate::engine::{Engine, Outcome, Promise, Upkeep};
+use crate::engine::{Engine, Outcome, Pace, Promise, Upkeep};
 use crate::keys::{Draw, Numbers, Random, Values, key};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(1);
 
-pub fn run(task: &Task, promise: Promise) -> Outcome<()> {
+pub fn run(task: &Task, promise: Promise, pace: Pace) -> Outcome<()> {
     process::warm(&task.dir)?;
     let store = &*task.open(promise, Upkeep::Asked)?;
     let values = &Values::new(task.value_bytes, task.seed);
@@ -47,7 +47,7 @@ pub fn run(task: &Task, promise: Promise) -> Outcome<()> {
         let compaction = scope.spawn(move || -> Outcome<Option<u32>> {
             let (start, mut count) = (Instant::now(), 0);
             let outcome = loop {
-                match store.compact() {
+                match store.compact(pace, &|| start.elapsed() < time) {
                     None => break Ok(None),
                     Some(Err(error)) => break Err(error),
                     Some(Ok(())) => count += 1,

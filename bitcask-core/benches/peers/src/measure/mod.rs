@@ -11,7 +11,7 @@ mod process;
 mod reads;
 mod writes;
 
-use crate::engine::{Backup, Engine, Name, Outcome, Promise, Setup, Upkeep};
+use crate::engine::{Backup, Engine, Name, Outcome, Pace, Promise, Setup, Upkeep};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -65,6 +65,8 @@ pub enum Workload {
         task: Task,
         #[arg(long)]
         promise: Promise,
+        #[arg(long)]
+        pace: Pace,
     },
     /// The rate of writers beside a backup, and without.
     Backup {
@@ -87,7 +89,7 @@ impl Workload {
             Workload::Scribble(task) => open::scribble(task),
             Workload::Memory(task) => open::memory(task),
             Workload::Amplification(task) => amplification::run(task),
-            Workload::Latency { task, promise } => latency::run(task, *promise),
+            Workload::Latency { task, promise, pace } => latency::run(task, *promise, *pace),
             Workload::Backup { task, promise, how } => backup::run(task, *promise, *how),
         }
     }
