@@ -278,7 +278,7 @@ mod tests {
         assert_eq!((page_count(b"\x11\xac\x02\x01\x07\x09"), page_count(&page)), (Ok(300), Ok(1)));
     }
 
-    /// Found by fuzzing: a fold panicked on the one, and wrote what cannot be read for the other.
+    /// Once, a fold panicked on the one, and wrote what cannot be read for the other.
     #[test]
     fn a_length_that_is_too_long_or_too_short_for_its_bits_is_refused() {
         let small = encoded(|out| put_bitmap(out, 3, &mut Ids::from([7, 10])));

@@ -63,9 +63,10 @@ enum Command {
         #[arg(long, value_name = "PATH")]
         server: Option<PathBuf>,
     },
-    /// Measures our server beside redis-server and prints a table in Markdown.
+    /// Measures our server beside redis-server, or the engine beside others, and prints a table in Markdown.
     Bench {
-        /// commands, mark, always, bitop, dense, memory, keydir, logbytes, start; all if none is named.
+        /// commands, mark, always, bitop, dense, memory, keydir, logbytes, start; all of these if none is
+        /// named. Or engine, by itself.
         names: Vec<bench::Name>,
         /// Shorter runs, smaller inputs.
         #[arg(long)]
@@ -79,6 +80,12 @@ enum Command {
         /// Keys, offsets and ids are drawn from this.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Of `engine`: keys of each store.
+        #[arg(long, default_value_t = 1_000_000)]
+        keys: u64,
+        /// Of `engine`: only these of reads, writes, open, memory, amplification, compaction, backup.
+        #[arg(long, value_delimiter = ',')]
+        figures: Vec<String>,
     },
     /// Writes docs/commands.md from the table of commands in the binary.
     Docs,
@@ -110,8 +117,9 @@ fn main() -> ExitCode {
             let plan = compat::Plan { commands, seed, protocol, families };
             compat::run(&plan, ours.zip(theirs), server)
         }
-        Command::Bench { names, quick, census, server, seed } => {
-            bench::run(&names, &bench::Settings { quick, census, seed }, server)
+        Command::Bench { names, quick, census, server, seed, keys, figures } => {
+            let settings = bench::Settings { quick, census, seed, keys, figures };
+            bench::run(&names, &settings, server)
         }
         Command::Docs => docs::write(),
         Command::Crash { seeds } => crash::run(seeds),

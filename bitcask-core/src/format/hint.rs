@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// Found by fuzzing: what a hint said to cover was believed, and what is behind it was cut off.
+    /// Once, what a hint said to cover was believed, and what is behind it was cut off.
     #[test]
     fn a_hint_that_covers_no_record_or_has_entries_newer_than_it_says_is_refused() {
         assert!(Hint::parse(&encode(5, 24, &Totals::default(), [].into_iter()), 5).is_ok());

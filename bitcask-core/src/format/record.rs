@@ -569,7 +569,7 @@ mod tests {
         }
     }
 
-    /// Found by fuzzing: it became a key.
+    /// Once it became a key.
     #[test]
     fn a_mark_of_another_form_is_refused() {
         let sealed = |key: &[u8], value: &[u8], more| {

@@ -1,9 +1,11 @@
-//! `cargo xtask bench`: our server beside redis-server, from one client, in one run.
+//! `cargo xtask bench`: our server beside redis-server, from one client, in one run; and, with a table of its own, the
+//! engine beside other embedded stores.
 //!
 //! The two take turns, several times each, and the median counts: what else the machine does then hits
 //! both alike. Every figure has its target; the table says which are met.
 
 mod bitop;
+mod engine;
 mod keydir;
 mod load;
 mod logbytes;
@@ -31,9 +33,12 @@ pub enum Name {
     Start,
     Keydir,
     Memory,
+    /// The store beside other embedded stores: another table, and it takes much longer.
+    Engine,
 }
 
 impl Name {
+    /// All that go into the table with Redis.
     const ALL: &[Name] = &[
         Name::Commands,
         Name::Mark,
@@ -50,8 +55,9 @@ impl Name {
 impl FromStr for Name {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Name::ALL.iter().find(|name| format!("{name:?}").eq_ignore_ascii_case(text));
-        found.copied().ok_or_else(|| format!("one of {:?}", Name::ALL).to_lowercase())
+        let mut names = Name::ALL.iter().chain([&Name::Engine]);
+        let found = names.find(|name| format!("{name:?}").eq_ignore_ascii_case(text));
+        found.copied().ok_or_else(|| format!("one of {:?}, or Engine", Name::ALL).to_lowercase())
     }
 }
 
@@ -60,6 +66,10 @@ pub struct Settings {
     pub quick: bool,
     pub census: Option<PathBuf>,
     pub seed: u64,
+    /// Of the engine's stores.
+    pub keys: u64,
+    /// Which of the engine's figures; all if none is named.
+    pub figures: Vec<String>,
 }
 
 impl Settings {
@@ -108,12 +118,26 @@ impl Bench<'_> {
     }
 }
 
-/// Measures `names`, or everything, and prints the table.
+/// Measures `names`, or everything that goes into one table, and prints it. The engine has a table of its own.
 ///
 /// # Errors
 /// A server does not start, or answers with an error.
 pub fn run(names: &[Name], settings: &Settings, binary: Option<PathBuf>) -> Result<(), String> {
-    let names = if names.is_empty() { Name::ALL } else { names };
+    match names {
+        [Name::Engine] => engine::run(settings),
+        [] => beside_redis(Name::ALL, settings, binary),
+        names if names.contains(&Name::Engine) => {
+            Err("the engine has a table of its own: name nothing else beside it".into())
+        }
+        names => beside_redis(names, settings, binary),
+    }
+}
+
+fn beside_redis(
+    names: &[Name],
+    settings: &Settings,
+    binary: Option<PathBuf>,
+) -> Result<(), String> {
     let binary = binary.map_or_else(|| workspace::build_server(true), Ok)?;
     let has_redis = workspace::which("redis-server").is_some();
     let bench = Bench { settings, binary: &binary, has_redis };
@@ -134,6 +158,7 @@ pub fn run(names: &[Name], settings: &Settings, binary: Option<PathBuf>) -> Resu
             Name::Start => start::measure(&bench, &mut table),
             Name::Keydir => keydir::measure(&bench, &mut table),
             Name::Memory => memory::measure(&bench, &mut table),
+            Name::Engine => unreachable!("it has a table of its own"),
         };
         if let Err(problem) = outcome {
             table.note(&format!("{name:?} could not be measured: {problem}"));
