@@ -1,7 +1,8 @@
-//! Bytes that reach the disk for each byte that is written, where every key is overwritten as often as any other.
+//! Bytes that are written to files for each byte that is put, where every key is overwritten as often as any other.
 //!
-//! Keys come in transactions of a thousand, each on disk before the next: pages that are written again and again
-//! in the page cache would pass for written once.
+//! Keys come in transactions of a thousand, each on disk before the next: so nothing that is written is written over
+//! before it has reached the disk, but for what an engine writes twice in one transaction. None of the engines writes
+//! by way of a memory map.
 
 use super::load::{BATCH, fill};
 use super::{Task, process, report};

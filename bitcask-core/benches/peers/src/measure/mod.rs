@@ -57,7 +57,7 @@ pub enum Workload {
     Scribble(Task),
     /// Resident memory after 1 % of the keys have been read.
     Memory(Task),
-    /// Fills an empty store, overwrites it, and counts what reaches the disk.
+    /// Fills an empty store, overwrites it, and counts what it writes.
     Amplification(Task),
     /// Latencies at half of peak load, without compaction and with.
     Latency {

@@ -24,9 +24,12 @@ pub fn anonymous_bytes() -> Outcome<u64> {
     Ok(number("status", "RssAnon")? << 10)
 }
 
-/// Bytes that this process has caused to be written to the disk so far.
+/// Bytes that this process has handed to the system by writing calls.
+///
+/// Not `write_bytes`: for a page that is made dirty it counts the whole folio that the page cache has it in, 33 times
+/// what is written where pages of 4 KiB are written here and there (ext4 on Linux 6.18).
 pub fn written_bytes() -> Outcome<u64> {
-    number("io", "write_bytes")
+    number("io", "wchar")
 }
 
 /// What the files of a directory take on the disk, those below it included. What goes meanwhile does not count.
