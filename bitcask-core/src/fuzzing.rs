@@ -317,7 +317,7 @@ fn put_backup_right(bytes: &mut [u8]) {
     let seal = |bytes: &mut [u8], at: usize| {
         let Some((before, after)) = bytes.split_at_mut_checked(at) else { return false };
         let Some(stored) = after.get_mut(..4) else { return false };
-        stored.copy_from_slice(&crc32fast::hash(before).to_be_bytes());
+        stored.copy_from_slice(&crate::format::crc32(before).to_be_bytes());
         true
     };
     while let Some(head) = bytes.get(at..at + 8) {
@@ -343,7 +343,7 @@ fn put_backup_right(bytes: &mut [u8]) {
     }
 }
 
-/// Valid inputs of [`compression`].
+/// Valid inputs of `compression`.
 pub fn example_compressed() -> Vec<Vec<u8>> {
     let text = b"the quick brown fox; ".repeat(30);
     let example = |codec| {
@@ -395,7 +395,7 @@ pub fn hint(bytes: &[u8]) {
     let _ = Hint::parse(bytes, SEGMENT);
     let mut bytes = bytes.to_vec();
     let Some(body_len) = bytes.len().checked_sub(4) else { return };
-    let crc = crc32fast::hash(&bytes[..body_len]);
+    let crc = crate::format::crc32(&bytes[..body_len]);
     bytes[body_len..].copy_from_slice(&crc.to_be_bytes());
     if let Ok(hint) = Hint::parse(&bytes, SEGMENT) {
         let again = hint::encode(SEGMENT, hint.covered, &hint.totals, hint.entries());
@@ -481,7 +481,7 @@ fn is_of_the_log(kind: Kind) -> bool {
 }
 
 fn put_crc_right(record: &mut [u8]) {
-    let crc = crc32fast::hash(&record[4..]);
+    let crc = crate::format::crc32(&record[4..]);
     record[..4].copy_from_slice(&crc.to_be_bytes());
 }
 

@@ -1,7 +1,7 @@
 //! Directories of other Bitcasks: reading them, taking them over, and writing one.
 //!
 //! [`Directory`] reads those of Basho's Bitcask and pybitcask, of bitgask, and of prologic/bitcask;
-//! [`import`] puts what lives in one into a store, [`import_to`] makes a store of it; [`export`] writes a
+//! [`import()`] puts what lives in one into a store, [`import_to`] makes a store of it; [`export()`] writes a
 //! store in Basho's layout. Within, `layout` tells the formats apart, `basho`, `bitgask` and `prologic` are
 //! the formats, and none of these do any I/O; `scan` walks a file, `directory` knows which entries live.
 //!
