@@ -6,7 +6,7 @@ use crate::format::record::{self, Head, Invalid, Kind};
 use crate::housekeeping::Housekeeper;
 use crate::iter::{Entries, KeyValue, Keys};
 use crate::keydir::{KeyDir, Place};
-use crate::log::{Log, OwnedRecord, Placed, io_error};
+use crate::log::{Log, OwnedRecord, Placed, Segment, io_error};
 use crate::metadata::{Carrier, Metadata};
 use crate::recovery::{self, RecoveryReport};
 use crate::snapshot::{Snapshot, Snapshots};
@@ -355,16 +355,21 @@ impl Bitcask {
             batch,
             |batch| {
                 allowed()?;
+                let mut following =
+                    batch.records.iter().filter(|record| record.follows.is_some()).peekable();
+                if following.peek().is_none() {
+                    return Ok(());
+                }
                 let keydir = store.keydir();
-                let moved = batch.records.iter().any(|record| {
-                    record.follows.is_some() && keydir.get(batch.key(record)) != record.follows
-                });
+                let moved = following.any(|record| keydir.get(batch.key(record)) != record.follows);
                 if moved { Err(Error::ChainMoved) } else { Ok(()) }
             },
-            |batch, placed| store.apply(batch, placed),
+            |batch, placed, active| store.apply(batch, placed, active),
         )?;
         let deltas = batch.records.iter().filter(|record| record.kind == Kind::Delta).count();
-        store.deltas.fetch_add(deltas as u64, Ordering::Relaxed);
+        if deltas > 0 {
+            store.deltas.fetch_add(deltas as u64, Ordering::Relaxed);
+        }
         Ok(Committed { placed })
     }
 
@@ -907,12 +912,15 @@ impl Store {
     }
 
     /// Makes a batch that has been placed visible, and counts what comes to life and what dies.
-    pub(crate) fn apply(&self, batch: &Batch, placed: Placed) {
-        let segments = self.log.segments();
+    pub(crate) fn apply(&self, batch: &Batch, placed: Placed, active: &Segment) {
+        // Most of what dies of a change came shortly before it.
+        let in_active = Cell::new(0);
         let book = |at: Location, alive: bool| {
-            // What has gone needs no counting.
-            if let Some(segment) = segments.get(&at.segment) {
-                segment.book(if alive { i64::from(at.len) } else { -i64::from(at.len) });
+            let bytes = if alive { i64::from(at.len) } else { -i64::from(at.len) };
+            if at.segment == active.id {
+                in_active.set(in_active.get() + bytes);
+            } else {
+                self.log.book(at.segment, bytes);
             }
         };
         let died = |place: Place| {
@@ -943,6 +951,7 @@ impl Store {
             }
         }
         batch.absorbed.iter().for_each(|at| book(*at, false));
+        active.book(in_active.get());
     }
 
     /// Compresses values as the options say.

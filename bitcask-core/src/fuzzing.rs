@@ -58,7 +58,7 @@ fn example_files() -> (Vec<u8>, Vec<u8>) {
     [2, 3].iter().for_each(|id| gone.insert(*id));
     let mut batch = Batch::new(NOW);
     batch.retired(&gone.encode());
-    store.store.log.append(&mut batch, |_| Ok(()), |_, _| {}).expect("the disk has no faults");
+    store.store.log.append(&mut batch, |_| Ok(()), |_, _, _| {}).expect("the disk has no faults");
     store.close().expect("the disk has no faults");
     (dir.read_file(&format::file_name(SEGMENT)), dir.read_file(&format::hint_name(SEGMENT)))
 }

@@ -494,7 +494,8 @@ impl<'a> Run<'a> {
                 newest if newest == Some(found.location) => Ok(()),
                 _ => Err(Error::ChainMoved),
             };
-            let apply = |batch: &Batch, placed| store.apply(batch, placed);
+            let apply =
+                |batch: &Batch, placed, active: &Segment| store.apply(batch, placed, active);
             let written = {
                 let _moving = self.state.begin_move();
                 store.log.append(&mut batch, unchanged, apply)
@@ -519,7 +520,8 @@ impl<'a> Run<'a> {
             self.folded(key, entry).map(Some)
         };
         let _moving = self.state.begin_move();
-        let written = store.log.append_still(fold, |batch, placed| store.apply(batch, placed))?;
+        let apply = |batch: &Batch, placed, active: &Segment| store.apply(batch, placed, active);
+        let written = store.log.append_still(fold, apply)?;
         self.report.rewritten += u64::from(written.is_some());
         Ok(())
     }
@@ -557,7 +559,7 @@ impl<'a> Run<'a> {
         };
         let mut batch = Batch::new(self.now);
         batch.retired(&retired.encode());
-        log.append(&mut batch, |_| Ok(()), |_, _| {})?;
+        log.append(&mut batch, |_| Ok(()), |_, _, _| {})?;
         // Invariant: what made records dead in these segments (newer ones, deletions, rewritten chains) came
         // before this in the log. Once it is on disk, all of that is, and they may go.
         self.store.sync()?;

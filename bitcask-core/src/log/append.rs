@@ -197,7 +197,7 @@ impl Log {
         &self,
         batch: &mut Batch,
         check: impl FnOnce(&Batch) -> Result<(), Error>,
-        apply: impl FnOnce(&Batch, Placed),
+        apply: impl FnOnce(&Batch, Placed, &Segment),
     ) -> Result<Placed, Error> {
         batch.check(u32::MAX as usize - 2 * format::HEADER_LEN - record::MARK_LEN)?;
         let (append, synced) = self.make_room(batch.bytes.len() + record::MARK_LEN)?;
@@ -210,7 +210,7 @@ impl Log {
     pub(crate) fn append_still(
         &self,
         build: &mut dyn FnMut(&Still<'_>) -> Result<Option<Batch>, Error>,
-        apply: impl FnOnce(&Batch, Placed),
+        apply: impl FnOnce(&Batch, Placed, &Segment),
     ) -> Result<Option<Placed>, Error> {
         let mut room = 0;
         loop {
@@ -236,7 +236,7 @@ impl Log {
         mut append: MutexGuard<'_, Append>,
         synced: u64,
         batch: &mut Batch,
-        apply: impl FnOnce(&Batch, Placed),
+        apply: impl FnOnce(&Batch, Placed, &Segment),
     ) -> Placed {
         if synced >= append.marked + MARK_BYTES.min(append.end() / 16) {
             append.marked = synced;
@@ -257,7 +257,7 @@ impl Log {
             position: append.position,
         };
         append.buffer.extend_from_slice(&batch.bytes);
-        apply(batch, placed);
+        apply(batch, placed, &append.segment);
         let full = append.buffer.len() > BUFFER_BYTES;
         drop(append);
         if full {
