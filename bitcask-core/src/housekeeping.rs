@@ -1,7 +1,7 @@
 //! What happens beside the callers: a sync every second, hints for sealed segments, and compaction.
 
-use crate::bitcask::Store;
 use crate::log::lock;
+use crate::store::Store;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;

@@ -7,10 +7,10 @@ use crate::format::hint::Hint;
 use crate::format::record::{Kind, Record};
 use crate::format::segment as format;
 use crate::format::walk::{self, Walk};
-use crate::log::io_error;
+use crate::log::{io_error, open_error};
 use crate::recovery::scan;
 use crate::storage::disk::DiskDir;
-use crate::storage::{Dir, File, Map};
+use crate::storage::{self, Dir, File, Map};
 use crate::{Error, UnixMillis};
 use std::fmt;
 use std::io;
@@ -197,11 +197,7 @@ pub fn inspect(
     visit: &mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let path = path.as_ref();
-    let dir = DiskDir::open_existing(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
-        io::ErrorKind::NotADirectory => Error::NotADirectory { path: path.to_owned() },
-        _ => Error::Io { op: "open the directory", path: path.to_owned(), source },
-    })?;
+    let dir = DiskDir::open_existing(path).map_err(|e| open_error(path, e))?;
     inspect_in(&dir, segment, visit)
 }
 
@@ -333,7 +329,7 @@ fn walk_segment(
 fn read_settled(file: &dyn File, id: u32) -> io::Result<Vec<u8>> {
     let mut damaged_at = None;
     loop {
-        let bytes = read_whole(file)?;
+        let bytes = storage::read_whole(file)?;
         let Ok(head) = format::check_header(&bytes, id) else { return Ok(bytes) };
         let mut at = format::HEADER_LEN;
         while let Some(Ok(record)) = bytes.get(at..).map(Record::parse) {
@@ -345,22 +341,6 @@ fn read_settled(file: &dyn File, id: u32) -> io::Result<Vec<u8>> {
         }
         damaged_at = Some(at);
     }
-}
-
-fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
-    let len = usize::try_from(file.size()?.min(u64::from(u32::MAX))).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; len];
-    let mut at = 0;
-    while at < len {
-        match file.read_at(&mut bytes[at..], at as u64) {
-            Ok(0) => break,
-            Ok(n) => at += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    bytes.truncate(at);
-    Ok(bytes)
 }
 
 fn hint_state(dir: &dyn Dir, id: u32, len: u64) -> HintState {

@@ -66,6 +66,7 @@ mod clock;
 mod compaction;
 mod compression;
 mod delta;
+mod durable;
 mod error;
 mod format;
 mod housekeeping;
@@ -79,12 +80,13 @@ mod recovery;
 mod salvage;
 mod snapshot;
 mod stats;
+mod store;
 mod transaction;
 mod view;
 
 pub use backup::{AsOf, BackupReport};
 pub use batch::{Batch, RecordIndex};
-pub use bitcask::{Bitcask, Committed, Durable, Entry, Position};
+pub use bitcask::{Bitcask, Committed};
 pub use clock::{Clock, SystemClock, UnixMillis};
 pub use compaction::{
     CompactionOptions, CompactionReport, Guard, Held, Progress, Reclaimable, Step, Thresholds,
@@ -92,6 +94,7 @@ pub use compaction::{
 };
 pub use compression::Compression;
 pub use delta::{Chain, Fold};
+pub use durable::{Durable, Position};
 pub use error::Error;
 pub use iter::{Entries, KeyValue, Keys};
 pub use location::Location;
@@ -102,4 +105,5 @@ pub use recovery::{RecoveryReport, TornTail};
 pub use salvage::{Lost, SalvageReport};
 pub use snapshot::Snapshot;
 pub use stats::{SegmentStats, Stats};
+pub use store::Entry;
 pub use transaction::Transaction;

@@ -7,10 +7,11 @@ use crate::format::record::{self, Kind};
 use crate::format::retired::Retired;
 use crate::format::segment::{self as format, Head, Salt};
 use crate::format::walk::{Found, Walk, fill_with_void};
-use crate::log::{corrupt, io_error, sync_error};
+use crate::log::{Front, corrupt, io_error, open_error, sync_error};
 use crate::recovery;
 use crate::storage::disk::DiskDir;
 use crate::storage::{self, Dir};
+use crate::store::LOCK_NAME;
 use crate::{Bitcask, Error, Options, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -67,11 +68,7 @@ impl Bitcask {
     /// [`Error::Locked`], [`Error::Full`], [`Error::Io`]. Whatever it fails with, it may be called again.
     pub fn salvage(path: impl AsRef<Path>, options: Options) -> Result<SalvageReport, Error> {
         let path = path.as_ref();
-        let dir = DiskDir::open_existing(path).map_err(|source| Error::Io {
-            op: "open the directory",
-            path: path.to_owned(),
-            source,
-        })?;
+        let dir = DiskDir::open_existing(path).map_err(|e| open_error(path, e))?;
         Self::salvage_in(Arc::new(dir), options)
     }
 
@@ -83,8 +80,8 @@ impl Bitcask {
         let mut report = SalvageReport::default();
         {
             let _lock = dir
-                .try_lock(crate::bitcask::LOCK_NAME)
-                .map_err(|e| io_error(&*dir, crate::bitcask::LOCK_NAME, "lock", e))?
+                .try_lock(LOCK_NAME)
+                .map_err(|e| io_error(&*dir, LOCK_NAME, "lock", e))?
                 .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
             mend(&*dir, &mut report)?;
         }
@@ -130,12 +127,7 @@ fn mend(dir: &dyn Dir, report: &mut SalvageReport) -> Result<(), Error> {
 }
 
 fn read_head(dir: &dyn Dir, id: u32) -> Result<Option<Head>, Error> {
-    let name = format::file_name(id);
-    let fail = |op, e| io_error(dir, &name, op, e);
-    let file = dir.open(&name, false).map_err(|e| fail("open", e))?;
-    let len = file.size().map_err(|e| fail("read the length of", e))?;
-    let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
-    storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
+    let Front { header, .. } = Front::read(dir, id, false)?;
     Ok(format::check_header(&header, id).ok())
 }
 

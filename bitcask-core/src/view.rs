@@ -3,8 +3,8 @@
 //! All reads by key go through here. A location is looked up under the keydir's lock and read without it;
 //! should its record have been moved meanwhile, it is looked up again.
 
-use crate::bitcask::Store;
 use crate::snapshot::Undo;
+use crate::store::Store;
 use crate::transaction::Writes;
 use crate::{Entry, Error, KeyRange, KeyValue, Location, Metadata, UnixMillis};
 use std::collections::VecDeque;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// There while a directory is being copied into: an empty file. Whoever finds it has found half a store.
 pub(crate) const UNFINISHED_NAME: &str = "copying.unfinished";
-const LOCK_NAME: &str = crate::bitcask::LOCK_NAME;
+const LOCK_NAME: &str = crate::store::LOCK_NAME;
 const PIECE_BYTES: u64 = 1 << 20;
 
 /// Refuses a directory that a backup or a restore into it has not finished.

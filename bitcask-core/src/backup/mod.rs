@@ -8,7 +8,7 @@ mod directory;
 mod history;
 mod stream;
 
-use crate::log::Cut;
+use crate::log::{Cut, open_error};
 use crate::storage::Dir;
 use crate::storage::disk::{DiskDir, replace_file};
 use crate::{Bitcask, Error};
@@ -50,11 +50,7 @@ impl Bitcask {
     /// somebody uses `target`; [`Error::Full`], [`Error::Io`].
     pub fn backup(&self, target: impl AsRef<Path>) -> Result<BackupReport, Error> {
         let target = target.as_ref();
-        let dir = DiskDir::open(target).map_err(|source| Error::Io {
-            op: "open the directory",
-            path: target.to_owned(),
-            source,
-        })?;
+        let dir = DiskDir::open(target).map_err(|e| open_error(target, e))?;
         self.backup_in(&dir)
     }
 
@@ -96,11 +92,7 @@ impl Bitcask {
         target: impl AsRef<Path>,
     ) -> Result<BackupReport, Error> {
         let target = target.as_ref();
-        let dir = DiskDir::open(target).map_err(|source| Error::Io {
-            op: "open the directory",
-            path: target.to_owned(),
-            source,
-        })?;
+        let dir = DiskDir::open(target).map_err(|e| open_error(target, e))?;
         Self::restore_in(name, input, &dir)
     }
 
@@ -143,14 +135,9 @@ impl Bitcask {
         as_of: AsOf,
         target: impl AsRef<Path>,
     ) -> Result<BackupReport, Error> {
-        let fail = |path: &Path, source| Error::Io {
-            op: "open the directory",
-            path: path.to_owned(),
-            source,
-        };
         let (source, target) = (source.as_ref(), target.as_ref());
-        let source = DiskDir::open_existing(source).map_err(|e| fail(source, e))?;
-        let target = DiskDir::open(target).map_err(|e| fail(target, e))?;
+        let source = DiskDir::open_existing(source).map_err(|e| open_error(source, e))?;
+        let target = DiskDir::open(target).map_err(|e| open_error(target, e))?;
         Self::restore_as_of_in(&source, as_of, &target)
     }
 

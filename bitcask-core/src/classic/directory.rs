@@ -5,7 +5,7 @@ use super::prologic::{self, Version};
 use super::scan::{self, Scanner, What};
 use super::{basho, bitgask};
 use crate::keydir::KeyDir;
-use crate::log::{corrupt, io_error};
+use crate::log::{corrupt, io_error, open_error};
 use crate::storage::disk::{self, DiskDir};
 use crate::storage::{Dir, File, Lock, read_exact_at};
 use crate::{Error, Location, UnixMillis};
@@ -447,11 +447,7 @@ impl Iterator for Entries<'_> {
 }
 
 fn open_dir(path: &Path) -> Result<DiskDir, Error> {
-    DiskDir::open_existing(path).map_err(|source| Error::Io {
-        op: "open the directory",
-        path: path.to_owned(),
-        source,
-    })
+    DiskDir::open_existing(path).map_err(|e| open_error(path, e))
 }
 
 fn list(dir: &dyn Dir) -> Result<Vec<String>, Error> {

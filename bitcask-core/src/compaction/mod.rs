@@ -15,10 +15,10 @@ mod run;
 pub(crate) use policy::Facts;
 pub use policy::{CompactionOptions, Thresholds, Triggers};
 
-use crate::bitcask::Store;
 use crate::format::retired::Retired;
 use crate::format::segment::HEADER_LEN;
 use crate::log::lock;
+use crate::store::Store;
 use crate::view::DANGLING;
 use crate::{Clock, Error, Location, Options, UnixMillis};
 use run::{Halt, Run};

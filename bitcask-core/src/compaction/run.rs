@@ -2,11 +2,11 @@
 
 use super::output::{Output, remove};
 use super::{CompactionReport, Progress, State, Step};
-use crate::bitcask::Store;
 use crate::format::record::{self, Invalid, Kind, Record};
 use crate::format::segment::{self as format, HEADER_LEN};
 use crate::keydir::Place;
 use crate::log::{Segment, Still, corrupt, io_error, lock};
+use crate::store::Store;
 use crate::{Batch, Entry, Error, Location, UnixMillis};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;

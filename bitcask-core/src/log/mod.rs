@@ -12,11 +12,12 @@ mod segment;
 
 pub(crate) use append::{Cut, Log, Placed, Still};
 pub(crate) use pin::Pin;
-pub(crate) use segment::{OwnedRecord, Segment};
+pub(crate) use segment::{Front, OwnedRecord, Segment};
 
 use crate::Error;
 use crate::storage::Dir;
 use std::io;
+use std::path::Path;
 
 /// The error of `op` on the file `name` of `dir`.
 pub(crate) fn io_error(dir: &dyn Dir, name: &str, op: &'static str, source: io::Error) -> Error {
@@ -24,6 +25,16 @@ pub(crate) fn io_error(dir: &dyn Dir, name: &str, op: &'static str, source: io::
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full { path },
         _ => Error::Io { op, path, source },
+    }
+}
+
+/// The error of opening the directory at `path`.
+pub(crate) fn open_error(path: &Path, source: io::Error) -> Error {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotADirectory => Error::NotADirectory { path },
+        io::ErrorKind::NotFound => Error::Missing { path },
+        _ => Error::Io { op: "open the directory", path, source },
     }
 }
 

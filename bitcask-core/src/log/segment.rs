@@ -30,6 +30,27 @@ pub(crate) struct Segment {
     written: AtomicU64,
 }
 
+/// A segment's file before anything is believed of it.
+pub(crate) struct Front {
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) len: u64,
+    /// Its first [`format::HEADER_LEN`] bytes, or all if there are fewer.
+    pub(crate) header: Vec<u8>,
+}
+
+impl Front {
+    pub(crate) fn read(dir: &dyn Dir, id: u32, writable: bool) -> Result<Self, Error> {
+        let name = format::file_name(id);
+        let fail = |op, e| io_error(dir, &name, op, e);
+        let file = dir.open(&name, writable).map_err(|e| fail("open", e))?;
+        let len = file.size().map_err(|e| fail("read the length of", e))?;
+        let mut header =
+            vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
+        storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
+        Ok(Front { file, len, header })
+    }
+}
+
 impl Segment {
     pub(crate) fn new(id: u32, file: Arc<dyn File>, head: Head, written: u64) -> Self {
         Segment {

@@ -12,17 +12,23 @@
 //! Opened for reading only, beside a process that may be writing, nothing is cut, written or removed: the
 //! newest segment is read instead of mapped, and the last whole batch in it is where the view ends.
 
+mod listing;
+mod loaded;
 mod merge;
 pub(crate) mod scan;
 
-use crate::format::hint::{Hint, HintEntry};
+use crate::Error;
+use crate::format::hint::HintEntry;
 use crate::format::record::{Kind, MAX_SEQUENCE};
 use crate::format::retired::Retired;
 use crate::format::segment as format;
 use crate::keydir::KeyDir;
 use crate::log::{Segment, corrupt, io_error};
-use crate::storage::{self, Dir, File, Map};
-use crate::{Error, Mode};
+use crate::storage::{self, Dir, File};
+pub(crate) use listing::check_directory;
+use listing::{Listed, list};
+use loaded::{Loaded, load};
+pub(crate) use loaded::{has_hint, hinted_len, write_hint};
 use scan::Index;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -72,34 +78,6 @@ pub(crate) struct Recovered {
     pub(crate) next_id: u32,
     pub(crate) next_sequence: u64,
     pub(crate) report: RecoveryReport,
-}
-
-/// One segment's bytes and the hint's, if it is any good.
-struct Loaded {
-    segment: Segment,
-    /// Mapped only if it must be scanned.
-    bytes: Option<Map>,
-    hint: Option<Map>,
-    covered: usize,
-    newest: bool,
-}
-
-/// Refuses a directory that is no store and must not become one, before anything is written to it.
-pub(crate) fn check_directory(dir: &dyn Dir, mode: Mode, lock_name: &str) -> Result<(), Error> {
-    let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
-    let ours = |name: &String| {
-        format::parse_name(name).or_else(|| format::parse_hint_name(name)).is_some()
-    };
-    if names.iter().any(ours) {
-        return Ok(());
-    }
-    let harmless = |name: &&String| *name == lock_name || format::is_harmless_name(name);
-    let path = dir.path().to_owned();
-    match names.iter().find(|name| !harmless(name)) {
-        Some(found) => Err(Error::NotAStore { path, found: found.clone() }),
-        None if mode == Mode::Create => Ok(()),
-        None => Err(Error::Missing { path }),
-    }
 }
 
 /// As [`recover`], without changing anything, beside a process that may be writing.
@@ -329,103 +307,6 @@ fn check_staying(
     }
 }
 
-impl Loaded {
-    fn hint(&self) -> Option<Hint<'_>> {
-        let bytes = self.hint.as_ref()?;
-        Some(Hint::parse((**bytes).as_ref(), self.segment.id).expect("checked when it was loaded"))
-    }
-}
-
-/// What is in a directory, by its names.
-struct Listed {
-    /// Numbers of segments, ascending.
-    ids: Vec<u32>,
-    /// The one that is appended to.
-    newest: Option<u32>,
-    /// Numbers that were given out and came to nothing.
-    abandoned: BTreeSet<u32>,
-    /// Numbers of hints.
-    hinted: BTreeSet<u32>,
-}
-
-/// Reads the directory, and puts leftovers of interrupted work out of the way, or passes them over.
-fn list(dir: &dyn Dir, read_only: bool) -> Result<Listed, Error> {
-    let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
-    for name in names.iter().filter(|name| format::parse_unfinished_hint_name(name).is_some()) {
-        // In nobody's way if it stays.
-        if !read_only {
-            let _ = dir.remove(name);
-        }
-    }
-    let mut ids: Vec<u32> = names.iter().filter_map(|name| format::parse_name(name)).collect();
-    ids.sort_unstable();
-    let hinted: BTreeSet<u32> =
-        names.iter().filter_map(|name| format::parse_hint_name(name)).collect();
-    let mut abandoned: BTreeSet<u32> =
-        names.iter().filter_map(|name| format::parse_unfinished_name(name)).collect();
-    let last_names = [
-        ids.last().map(|id| (*id, format::file_name(*id))),
-        hinted.last().map(|id| (*id, format::hint_name(*id))),
-        abandoned.last().map(|id| (*id, format::unfinished_name(*id))),
-    ];
-    if let Some((_, name)) = last_names.into_iter().flatten().find(|(id, _)| *id > format::MAX_ID) {
-        let reason = "the number in the file's name is out of range: no store wrote it";
-        return Err(corrupt(dir, &name, 0, reason));
-    }
-    let mut newest = None;
-    for &id in ids.iter().rev() {
-        match origin(dir, id)? {
-            Origin::Compaction => continue,
-            Origin::Log => newest = Some(id),
-            Origin::Unfinished => {
-                // Its number may have been passed by others, and must not be missed.
-                let (name, unfinished) = (format::file_name(id), format::unfinished_name(id));
-                if !read_only {
-                    let renamed = dir.rename(&name, &unfinished);
-                    renamed.map_err(|e| io_error(dir, &name, "rename", e))?;
-                }
-                abandoned.insert(id);
-                continue;
-            }
-        }
-        break;
-    }
-    ids.retain(|id| !abandoned.contains(id));
-    for id in abandoned.iter().filter(|_| !read_only) {
-        let name = format::unfinished_name(*id);
-        let emptied = dir.open(&name, true).and_then(|file| file.set_len(0));
-        emptied.map_err(|e| io_error(dir, &name, "empty", e))?;
-    }
-    Ok(Listed { ids, newest, abandoned, hinted })
-}
-
-/// Whose work a segment is.
-enum Origin {
-    Log,
-    Compaction,
-    /// Its making was interrupted: its header is on disk before anything is acknowledged in it.
-    Unfinished,
-}
-
-fn origin(dir: &dyn Dir, id: u32) -> Result<Origin, Error> {
-    let name = format::file_name(id);
-    let fail = |op, e| io_error(dir, &name, op, e);
-    let file = dir.open(&name, false).map_err(|e| fail("open", e))?;
-    let len = file.size().map_err(|e| fail("read the length of", e))?;
-    let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
-    storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
-    if format::newer_version(&header).is_some() {
-        // Said when it is loaded.
-        return Ok(Origin::Log);
-    }
-    Ok(match format::check_header(&header, id) {
-        Ok(head) if head.compacted => Origin::Compaction,
-        Err(_) if len <= format::HEADER_LEN as u64 => Origin::Unfinished,
-        // What is wrong with it is found when it is loaded.
-        _ => Origin::Log,
-    })
-}
-
 /// Keeps what is cut off the end of a segment, for whoever wants to look at it, as far as there is space.
 fn set_aside(dir: &dyn Dir, id: u32, torn: &[u8]) {
     let name = format::torn_name(id);
@@ -449,94 +330,6 @@ fn write_anew(file: &dyn File, part: Range<u64>) -> io::Result<()> {
         at += piece.len() as u64;
     }
     Ok(())
-}
-
-/// Opens a segment and its hint.
-fn load(dir: &dyn Dir, id: u32, newest: bool, read_only: bool) -> Result<Loaded, Error> {
-    let name = format::file_name(id);
-    let fail = |op, e| io_error(dir, &name, op, e);
-    let file = dir.open(&name, newest && !read_only).map_err(|e| fail("open", e))?;
-    let len = file.size().map_err(|e| fail("read the length of", e))?;
-    let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(usize::MAX))];
-    storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
-    if let Some(version) = format::newer_version(&header) {
-        return Err(Error::NewerFormat { path: dir.path().join(&name), version });
-    }
-    let head =
-        format::check_header(&header, id).map_err(|reason| corrupt(dir, &name, 0, reason))?;
-    if len > u64::from(u32::MAX) {
-        return Err(corrupt(dir, &name, u64::from(u32::MAX), "a segment is shorter than 4 GiB"));
-    }
-    let segment = Segment::new(id, file, head, len);
-    let hint = load_hint(dir, id);
-    let covered = match &hint {
-        Some((_, covered)) => *covered,
-        None => format::HEADER_LEN,
-    };
-    if covered as u64 > len {
-        return Err(corrupt(dir, &name, len, "the segment has been cut short"));
-    }
-    let complete = hint.is_some() && covered as u64 == len;
-    if !complete && !newest {
-        // A hint of an unfinished segment: from when it was the newest.
-        let bytes = Some(segment.file.map().map_err(|e| fail("map", e))?);
-        let covered = format::HEADER_LEN;
-        return Ok(Loaded { segment, bytes, hint: None, covered, newest });
-    }
-    let bytes = if complete {
-        None
-    } else if read_only {
-        Some(read_changing(&segment, covered).map_err(|e| fail("read", e))?)
-    } else {
-        Some(segment.file.map().map_err(|e| fail("map", e))?)
-    };
-    Ok(Loaded { segment, bytes, hint: hint.map(|(map, _)| map), covered, newest })
-}
-
-/// The contents of a segment that another process may be writing: read, since what changes must not be mapped.
-fn read_changing(segment: &Segment, covered: usize) -> io::Result<Map> {
-    let mut damaged_at = None;
-    loop {
-        let bytes = read_whole(&*segment.file)?;
-        let (_, damage) = Index::scan(segment.id, &bytes, covered);
-        // Its front was read before its end was: a mark at the end may speak of bytes that were not yet
-        // there when the front was read. They are when it is read once more, or else it is damage.
-        match damage {
-            Some(damage)
-                if damaged_at.is_none_or(|at| at < damage.offset)
-                    && scan::was_synced(&bytes, segment.head.salt, damage.offset) =>
-            {
-                damaged_at = Some(damage.offset);
-            }
-            _ => return Ok(Box::new(bytes)),
-        }
-    }
-}
-
-/// All of a file that may grow, or lose space that was reserved for it, meanwhile.
-fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
-    // A segment is shorter.
-    let len = usize::try_from(file.size()?.min(u64::from(u32::MAX))).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; len];
-    let mut at = 0;
-    while at < len {
-        match file.read_at(&mut bytes[at..], at as u64) {
-            Ok(0) => break,
-            Ok(n) => at += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    bytes.truncate(at);
-    Ok(bytes)
-}
-
-/// A valid hint and how much it covers. One that is missing, unreadable or bad is as none: everything in
-/// it is in the segment, too.
-fn load_hint(dir: &dyn Dir, id: u32) -> Option<(Map, usize)> {
-    let map = dir.open(&format::hint_name(id), false).and_then(|file| file.map()).ok()?;
-    let covered = Hint::parse((*map).as_ref(), id).ok()?.covered as usize;
-    Some((map, covered))
 }
 
 /// Scans what the hint does not cover. Returns the index, and the segment's length without a torn tail.
@@ -566,175 +359,5 @@ fn index<'a>(
     Ok((Some(index), end))
 }
 
-/// Writes the hint of a segment whose whole contents are `bytes`.
-pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Result<(), Error> {
-    let contents = scan::build_hint(segment.id, bytes)
-        .map_err(|damage| corrupt(dir, &segment.name, damage.offset as u64, damage.reason))?;
-    let name = format::hint_name(segment.id);
-    let temporary = format::unfinished_hint_name(segment.id);
-    let written = dir.create(&temporary).and_then(|file| {
-        storage::write_all_at(&*file, &contents, 0)?;
-        file.sync_data()?;
-        dir.rename(&temporary, &name)?;
-        dir.sync()
-    });
-    written.map_err(|e| {
-        let _ = dir.remove(&temporary);
-        io_error(dir, &name, "write", e)
-    })
-}
-
-/// How much of `segment` a good hint says has been written; 0 without one.
-pub(crate) fn hinted_len(dir: &dyn Dir, segment: u32) -> usize {
-    load_hint(dir, segment).map_or(0, |(_, covered)| covered)
-}
-
-/// True if the hint file of `segment` covers all of its `len` bytes.
-pub(crate) fn has_hint(dir: &dyn Dir, segment: u32, len: u64) -> bool {
-    load_hint(dir, segment).is_some_and(|(_, covered)| covered as u64 == len)
-}
-
 #[cfg(test)]
-mod tests {
-    use crate::format::record::{self, Kind, MAX_SEQUENCE};
-    use crate::format::segment as format;
-    use crate::storage::sim::SimDir;
-    use crate::{Bitcask, Error, Options, UnixMillis};
-    use std::sync::Arc;
-
-    fn log_header(id: u32) -> [u8; format::HEADER_LEN] {
-        format::header(id, format::Head { salt: [7; 8], compacted: false })
-    }
-
-    /// A segment of the log with a record that lists what has gone, and a put.
-    fn listing(id: u32, ranges: &[(u32, u32)]) -> Vec<u8> {
-        let list: Vec<u8> =
-            ranges.iter().flat_map(|(a, b)| [a.to_be_bytes(), b.to_be_bytes()].concat()).collect();
-        let mut segment = log_header(id).to_vec();
-        for (i, (kind, key, value)) in
-            [(Kind::Retired, &b""[..], &list[..]), (Kind::Put, b"k", b"v")].into_iter().enumerate()
-        {
-            let start = segment.len();
-            record::encode(&mut segment, kind, UnixMillis(0), None, None, key, value);
-            record::seal(&mut segment[start..], 5 + i as u64, false);
-        }
-        segment
-    }
-
-    /// Found by fuzzing: compaction said that it had been compacted, and that one should try again.
-    #[test]
-    fn a_link_to_a_segment_that_never_was_is_damage_to_compaction_too() {
-        let mut segment = log_header(1).to_vec();
-        let start = segment.len();
-        let link = record::ChainLink { segment: 0, offset: 24, level: 0, records: 3, bytes: 99 };
-        record::encode(&mut segment, Kind::Delta, UnixMillis(0), None, Some(link), b"k", b"v");
-        record::seal(&mut segment[start..], 5, false);
-        let dir = SimDir::new(1);
-        dir.write_file(&format::file_name(1), &segment);
-        let store = open(&dir).unwrap();
-        let compacted =
-            store.compact(&crate::CompactionOptions::everything(), UnixMillis(1), &mut |_| {
-                std::ops::ControlFlow::Continue(())
-            });
-        assert!(compacted.unwrap_err().is_damage());
-        assert!(store.entry(b"k").unwrap_err().is_damage());
-    }
-
-    fn open(dir: &SimDir) -> Result<Bitcask, Error> {
-        let options = Options { background: false, ..Options::default() };
-        Bitcask::open_in(Arc::new(dir.clone()), options)
-    }
-
-    #[test]
-    fn a_list_of_all_numbers_that_there_are_is_neither_walked_nor_counted_on_from() {
-        let most = format::MAX_ID - 1;
-        for (last, good) in [(most, true), (format::MAX_ID + 1, false), (u32::MAX, false)] {
-            let dir = SimDir::new(1);
-            // What lists it is the one that is left.
-            let id = if good { format::MAX_ID } else { 1 };
-            let first = if good { 1 } else { 2 };
-            dir.write_file(&format::file_name(id), &listing(id, &[(first, last)]));
-            let store = open(&dir).unwrap();
-            // A list that nothing can have written is as a record that fails its check.
-            assert_eq!(store.recovery().torn.is_none(), good, "{last}");
-            store.put(b"k", b"and on", UnixMillis(0)).unwrap();
-            let mut backup = Vec::new();
-            store.backup_to(&mut backup).unwrap();
-            let copy = SimDir::new(2);
-            Bitcask::restore_in("backup", &mut &backup[..], &copy).unwrap();
-            let copy = open(&copy).unwrap();
-            assert_eq!(copy.get(b"k", UnixMillis(0)).unwrap().unwrap(), b"and on");
-        }
-    }
-
-    #[test]
-    fn files_with_numbers_that_are_out_of_range_are_refused_at_once() {
-        let names: [fn(u32) -> String; 3] =
-            [format::file_name, format::hint_name, format::unfinished_name];
-        for name in names {
-            for id in [format::MAX_ID + 1, u32::MAX] {
-                let dir = SimDir::new(1);
-                dir.write_file(&format::file_name(1), &listing(1, &[]));
-                dir.write_file(&name(id), &log_header(id));
-                let e = open(&dir).unwrap_err();
-                assert!(
-                    matches!(&e, Error::Corrupt { path, .. } if path.ends_with(name(id))),
-                    "{e}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_number_far_from_the_others_is_no_walk_from_one_to_the_other() {
-        for salvage in [false, true] {
-            let dir = SimDir::new(1);
-            dir.write_file(&format::file_name(1), &listing(1, &[]));
-            let far = format::file_name(format::MAX_ID);
-            dir.write_file(&far, &listing(format::MAX_ID, &[]));
-            let e = if salvage {
-                Bitcask::salvage_in(Arc::new(dir), Options::default()).map(|_| ()).unwrap_err()
-            } else {
-                open(&dir).map(|_| ()).unwrap_err()
-            };
-            assert!(e.is_damage(), "{e}");
-        }
-    }
-
-    #[test]
-    fn a_list_that_would_go_with_the_segments_that_it_lists_is_damage() {
-        let dir = SimDir::new(1);
-        dir.write_file(&format::file_name(1), &listing(1, &[(1, 1)]));
-        assert!(open(&dir).unwrap_err().is_damage());
-
-        let dir = SimDir::new(1);
-        dir.write_file(&format::file_name(1), &listing(1, &[(2, 2)]));
-        dir.write_file(&format::file_name(2), &listing(2, &[(1, 1)]));
-        assert!(open(&dir).unwrap_err().is_damage());
-        assert_eq!(dir.files(), ["00000001.seg", "00000002.seg"], "nothing was removed");
-    }
-
-    /// Found by fuzzing: counting on from the greatest number panicked, within a batch and after it.
-    #[test]
-    fn a_sequence_number_from_which_nobody_can_count_on_is_refused() {
-        for (sequence, good) in [(MAX_SEQUENCE, true), (MAX_SEQUENCE + 1, false), (u64::MAX, false)]
-        {
-            let mut segment = log_header(1).to_vec();
-            for (sequence, more) in [(sequence, true), (sequence.wrapping_add(1), false)] {
-                let start = segment.len();
-                record::encode(&mut segment, Kind::Put, UnixMillis(0), None, None, b"k", b"v");
-                record::seal(&mut segment[start..], sequence - u64::from(good), more);
-            }
-            let dir = SimDir::new(1);
-            dir.write_file(&format::file_name(1), &segment);
-            let options = Options { background: false, ..Options::default() };
-            match Bitcask::open_in(Arc::new(dir), options) {
-                Ok(store) => {
-                    assert!(good, "{sequence}");
-                    store.put(b"k", b"and on", UnixMillis(0)).unwrap();
-                }
-                Err(e) => assert!(!good && matches!(e, Error::Corrupt { .. }), "{sequence}: {e}"),
-            }
-        }
-    }
-}
+mod tests;

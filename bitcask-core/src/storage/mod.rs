@@ -89,6 +89,24 @@ pub fn read_exact_at(file: &dyn File, mut buf: &mut [u8], mut offset: u64) -> io
     Ok(())
 }
 
+/// All of a file that may grow, or lose space that was reserved for it, meanwhile.
+pub(crate) fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
+    // A segment is shorter.
+    let len = usize::try_from(file.size()?.min(u64::from(u32::MAX))).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; len];
+    let mut at = 0;
+    while at < len {
+        match file.read_at(&mut bytes[at..], at as u64) {
+            Ok(0) => break,
+            Ok(n) => at += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    bytes.truncate(at);
+    Ok(bytes)
+}
+
 /// Writes all of `buf` at `offset`.
 pub fn write_all_at(file: &dyn File, mut buf: &[u8], mut offset: u64) -> io::Result<()> {
     while !buf.is_empty() {
