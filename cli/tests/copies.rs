@@ -64,13 +64,17 @@ fn a_backup_in_a_file_is_verified_and_restored_and_a_part_of_one_is_neither() {
 fn a_moment_in_the_past_is_restored_until_compaction_has_forgotten_it() {
     let place = Place::new();
     place.run("put k one -d s --create").ok();
-    let metadata = place.run("get k -m -d s --json").ok();
-    let field = |name: &str| {
+    let metadata = || place.run("get k -m -d s --json").ok();
+    let field_of = |metadata: &str, name: &str| {
         let rest = metadata.split(&format!("\"{name}\":")).nth(1).unwrap();
         rest.split(',').next().unwrap().to_owned()
     };
-    std::thread::sleep(std::time::Duration::from_millis(5));
-    place.run("put k two -d s").ok();
+    let one = metadata();
+    let field = |name: &str| field_of(&one, name);
+    // Until the clock has gone on.
+    while field_of(&metadata(), "written_at") == field("written_at") {
+        place.run("put k two -d s").ok();
+    }
     place.run(&format!("restore s -d then --sequence {}", field("sequence"))).ok();
     assert_eq!(place.run("get k -d then").ok(), "one\n");
     place.run(&format!("restore s -d at --at {}", field("written_at"))).ok();

@@ -13,7 +13,7 @@ const SNAPSHOT: &str = "snapshot";
 
 /// How the backups go.
 pub(crate) struct Backups {
-    /// Where SIGUSR1 writes a file to; empty for nowhere.
+    /// Where SIGUSR1 writes a file to; none if nobody said.
     file: Option<PathBuf>,
     asked: Notify,
     running: AtomicBool,

@@ -610,7 +610,7 @@ fn the_layout_shows_and_what_is_none_is_refused() {
     }
     DiskDir::open(temporary.path().join("empty")).unwrap();
     assert!(matches!(at("empty"), Err(Error::Unrecognised { .. })));
-    assert!(matches!(at("missing"), Err(Error::Io { .. })));
+    assert!(matches!(at("missing"), Err(Error::Missing { .. })));
     inner.create("plain").unwrap();
     assert!(matches!(at("inner/plain"), Err(Error::Io { .. })));
     // Held by their writers.
