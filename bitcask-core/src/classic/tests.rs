@@ -612,7 +612,7 @@ fn the_layout_shows_and_what_is_none_is_refused() {
     assert!(matches!(at("empty"), Err(Error::Unrecognised { .. })));
     assert!(matches!(at("missing"), Err(Error::Missing { .. })));
     inner.create("plain").unwrap();
-    assert!(matches!(at("inner/plain"), Err(Error::Io { .. })));
+    assert!(matches!(at("inner/plain"), Err(Error::NotADirectory { .. })));
     // Held by their writers.
     for (path, lock) in [("bitgask", "LOCK"), ("prologic", "lock")] {
         let dir = DiskDir::open(temporary.path().join(path)).unwrap();
