@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::store::Store;
+use crate::sync::thread;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -36,18 +37,18 @@ impl fmt::Debug for Durable<'_> {
 
 /// Waits for a future on a thread that has no executor.
 pub(crate) fn block_on(mut future: Durable<'_>) -> Result<(), Error> {
-    struct Unpark(std::thread::Thread);
+    struct Unpark(thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
             self.0.unpark();
         }
     }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     loop {
         match Pin::new(&mut future).poll(&mut cx) {
             Poll::Ready(result) => return result,
-            Poll::Pending => std::thread::park(),
+            Poll::Pending => thread::park(),
         }
     }
 }

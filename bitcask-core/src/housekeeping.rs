@@ -2,8 +2,9 @@
 
 use crate::log::lock;
 use crate::store::Store;
-use std::sync::{Arc, Condvar, Mutex, Weak};
-use std::thread::JoinHandle;
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Condvar, Mutex, PoisonError, thread};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -32,9 +33,8 @@ impl Housekeeper {
         work: fn(&Arc<Store>),
     ) -> std::io::Result<()> {
         let (stop, store) = (self.stop.clone(), store.clone());
-        let thread = std::thread::Builder::new()
-            .name(name.into())
-            .spawn(move || keep(&store, &stop, work))?;
+        let thread =
+            thread::Builder::new().name(name.into()).spawn(move || keep(&store, &stop, work))?;
         self.threads.push(thread);
         Ok(())
     }
@@ -46,7 +46,7 @@ fn keep(store: &Weak<Store>, stop: &(Mutex<bool>, Condvar), work: fn(&Arc<Store>
         let guard = lock(stopped);
         let (guard, _) = signal
             .wait_timeout_while(guard, INTERVAL, |stopped| !*stopped)
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner);
         if *guard {
             return;
         }
@@ -62,7 +62,7 @@ impl Drop for Housekeeper {
         self.stop.1.notify_all();
         for thread in self.threads.drain(..) {
             // It may be this very thread that drops the last handle.
-            if thread.thread().id() != std::thread::current().id() {
+            if thread.thread().id() != thread::current().id() {
                 let _ = thread.join();
             }
         }

@@ -81,6 +81,7 @@ mod salvage;
 mod snapshot;
 mod stats;
 mod store;
+mod sync;
 mod transaction;
 mod view;
 

@@ -11,12 +11,13 @@ use crate::format::record::Kind;
 use crate::iter::{Entries, Keys};
 use crate::keydir::KeyDir;
 use crate::log::{Log, Pin, lock};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::view::View;
 use crate::{Bitcask, Entry, Error, KeyRange, Location, Metadata, UnixMillis};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 /// The contents of a store at the moment of [`Bitcask::snapshot`]: later writes are not seen.
 ///

@@ -14,11 +14,12 @@ use crate::snapshot::Snapshots;
 use crate::storage::Dir;
 use crate::storage::disk::DiskDir;
 use crate::store::{LOCK_NAME, Store};
+use crate::sync::RwLock;
+use crate::sync::atomic::AtomicU64;
 use crate::{Durability, Error, Mode, Options, RecoveryReport, backup, compaction, recovery};
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 /// An embedded key-value store over one directory. All methods take `&self`; share it between threads.
 pub struct Bitcask {

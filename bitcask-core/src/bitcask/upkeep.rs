@@ -3,9 +3,9 @@
 use super::Bitcask;
 use crate::compaction::{self, CompactionOptions, CompactionReport, Progress, Reclaimable};
 use crate::stats::{SegmentStats, Stats};
+use crate::sync::atomic::Ordering;
 use crate::{Error, UnixMillis};
 use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
 
 impl Bitcask {
     /// Figures of the store.

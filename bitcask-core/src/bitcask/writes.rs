@@ -4,10 +4,10 @@ use super::Bitcask;
 use crate::durable::Position;
 use crate::format::record::Kind;
 use crate::log::Placed;
+use crate::sync::atomic::Ordering;
 use crate::transaction::Transaction;
 use crate::{Batch, Error, Location, RecordIndex, UnixMillis};
 use std::cell::Cell;
-use std::sync::atomic::Ordering;
 
 /// Where a batch went.
 #[derive(Clone, Copy, Debug)]

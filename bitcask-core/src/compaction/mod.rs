@@ -19,14 +19,15 @@ use crate::format::retired::Retired;
 use crate::format::segment::HEADER_LEN;
 use crate::log::lock;
 use crate::store::Store;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use crate::view::DANGLING;
 use crate::{Clock, Error, Location, Options, UnixMillis};
 use run::{Halt, Run};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::Arc;
 
 /// So many dead chains wait for their older records to be counted. Of more, these pass for alive until the
 /// store is opened anew.

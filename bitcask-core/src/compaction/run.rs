@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
         self.tell(Step::Copying)?;
         // The rate may change while it waits.
         loop {
-            let rate = self.state.rate.load(std::sync::atomic::Ordering::Relaxed);
+            let rate = self.state.rate.load(crate::sync::atomic::Ordering::Relaxed);
             if rate == 0 || owed == 0 || self.state.is_stopping() {
                 return Ok(());
             }

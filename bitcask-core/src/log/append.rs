@@ -6,10 +6,11 @@ use super::segment::{OwnedRecord, Segment};
 use super::{io_error, lock, sync_error};
 use crate::format::{record, segment as format};
 use crate::storage::{self, Dir};
+use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::{Batch, Durability, Error, Location};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock};
 
 /// Space is reserved in steps of this share of the segment's length, so that a small store stays small …
 const ALLOCATE_SHARE: u64 = 4;
@@ -272,7 +273,7 @@ impl Log {
     fn settled(&self) -> MutexGuard<'_, Append> {
         let append = lock(&self.append);
         let settled = self.rotated.wait_while(append, |append| append.rotating);
-        settled.unwrap_or_else(std::sync::PoisonError::into_inner)
+        settled.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Seals the active segment, unless nothing is in it.
@@ -396,13 +397,13 @@ impl Log {
 
     /// Lets readers find a new segment.
     pub(crate) fn add(&self, segment: Arc<Segment>) {
-        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut *segments).insert(segment.id, segment);
     }
 
     /// Keeps readers from finding these any more. Who has one may go on reading it.
     pub(crate) fn forget(&self, ids: impl IntoIterator<Item = u32>) {
-        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         let segments = Arc::make_mut(&mut *segments);
         for id in ids {
             segments.remove(&id);
@@ -411,7 +412,7 @@ impl Log {
 
     /// The segments as they are now.
     pub(crate) fn segments(&self) -> Arc<Segments> {
-        self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A segment is sealed before it grows past so many bytes.
@@ -541,7 +542,7 @@ impl Log {
     }
 
     pub(crate) fn segment(&self, id: u32) -> Option<Arc<Segment>> {
-        let segments = self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         segments.get(&id).cloned()
     }
 
@@ -549,7 +550,7 @@ impl Log {
     #[cfg(test)]
     pub(crate) fn forget_sealed(&self) {
         let active = lock(&self.append).segment.id;
-        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut segments).retain(|id, _| *id == active);
     }
 

@@ -6,9 +6,9 @@
 
 use super::append::Log;
 use super::{lock, sync_error};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::{Durability, Error};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 /// Who waits for the disk, and how far it has got.

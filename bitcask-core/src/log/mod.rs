@@ -16,6 +16,7 @@ pub(crate) use segment::{Front, OwnedRecord, Segment};
 
 use crate::Error;
 use crate::storage::Dir;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use std::io;
 use std::path::Path;
 
@@ -50,6 +51,6 @@ pub(crate) fn corrupt(dir: &dyn Dir, name: &str, offset: u64, reason: &'static s
 
 /// Locks, whether or not a thread panicked while it held the lock: what these mutexes guard is made
 /// consistent before anything in their critical sections can panic.
-pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

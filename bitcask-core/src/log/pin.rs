@@ -5,8 +5,9 @@
 
 use super::append::Segments;
 use super::{Segment, lock};
+use crate::sync::Mutex;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 /// Keeps segments readable while it lives.
 #[derive(Debug)]

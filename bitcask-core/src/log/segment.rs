@@ -6,10 +6,10 @@ use crate::format::hint::Totals;
 use crate::format::record::{self, Invalid, Record};
 use crate::format::segment::{self as format, Head, Salt};
 use crate::storage::{self, Dir, File};
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// An open segment file.
 #[derive(Debug)]

@@ -6,10 +6,11 @@
 //! survive in their order, up to some point.
 
 use super::{Dir, File, Lock, Map};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// What goes wrong, counted from the moment it is set. The default is: nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use super::Store;
 use crate::format::record::{self, Head, Invalid, Kind};
 use crate::log::OwnedRecord;
 use crate::metadata::{Carrier, Metadata};
+use crate::sync::atomic::Ordering;
 use crate::{Chain, Error, Location, UnixMillis};
-use std::sync::atomic::Ordering;
 
 /// A record whose length is not known is read with so many bytes at first: enough for most deltas.
 const GUESS_BYTES: usize = 256;

@@ -12,11 +12,12 @@ use crate::log::{Log, Placed, Segment, io_error};
 use crate::recovery::{self, RecoveryReport};
 use crate::snapshot::Snapshots;
 use crate::storage::Lock;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::view::View;
 use crate::{Batch, Compression, Durability, Error, Fold, Location};
 use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 pub(crate) const LOCK_NAME: &str = "lock";
 
