@@ -78,6 +78,8 @@ mod options;
 mod range;
 mod recovery;
 mod salvage;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod snapshot;
 mod stats;
 mod store;

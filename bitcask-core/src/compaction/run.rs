@@ -424,7 +424,11 @@ impl<'a> Run<'a> {
         self.store.log.still(|| {
             let mut keydir = self.store.keydir_mut();
             for Move { key, from, to } in moves.drain(..) {
-                if keydir.record(&key) != Some(from) {
+                let unchanged = keydir.record(&key) == Some(from);
+                #[cfg(all(test, shuttle))]
+                // a canary's: its tests must notice that this was not asked
+                let unchanged = unchanged || crate::schedules::switches_blindly();
+                if !unchanged {
                     changed.push(key);
                     continue;
                 }

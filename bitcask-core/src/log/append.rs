@@ -337,6 +337,7 @@ impl Log {
     // Invariant: a segment is on disk, at its final length, before the next one exists. So only the
     // newest can end in a torn record, and a damaged older one is damage.
     fn next_segment(&self) -> Result<Arc<Segment>, Error> {
+        let leader = self.group.lead();
         let (old, position) = self.flush()?;
         let name = &old.name;
         let sealed = old
@@ -350,6 +351,7 @@ impl Log {
         }
         lock(&self.append).allocated = old.written();
         self.group.advance(position, (old.id, old.written()));
+        drop(leader);
         let of = Some(old.head.salt);
         let next = Arc::new(self.with_next_id(|id| Segment::create(&*self.dir, id, of))?);
         if let Err(e) = next.make_durable(&*self.dir) {

@@ -3,11 +3,14 @@
 //! Whoever asks first while no sync is running becomes the leader: it writes what has been appended
 //! and syncs, on its own thread; whoever asks meanwhile waits, and execution goes on. When the leader
 //! is done it wakes them all, and one whom the sync did not cover leads the next.
+//!
+//! Whoever seals a segment leads, too: two syncs of one file never run beside each other. The system tells only one
+//! of them of a failure, and what the other one says is then not true.
 
 use super::append::Log;
 use super::{lock, sync_error};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, PoisonError};
 use crate::{Durability, Error};
 use std::task::{Context, Poll, Waker};
 
@@ -15,6 +18,8 @@ use std::task::{Context, Poll, Waker};
 #[derive(Debug, Default)]
 pub(super) struct Group {
     state: Mutex<State>,
+    /// Nobody leads any more.
+    over: Condvar,
     /// The log's length that is on disk.
     durable: AtomicU64,
     syncs: AtomicU64,
@@ -43,20 +48,38 @@ impl Group {
     }
 
     /// Notes that the log is on disk up to `position`, which is in or before the given segment, of which
-    /// so many bytes are on disk.
+    /// so many bytes are on disk. Who waits is woken when the leader is done.
     pub(super) fn advance(&self, position: u64, synced: (u32, u64)) {
-        let waiting = {
-            let mut state = lock(&self.state);
-            self.durable.fetch_max(position, Ordering::Release);
-            state.synced = state.synced.max(synced);
-            std::mem::take(&mut state.waiting)
-        };
-        waiting.into_iter().for_each(Waker::wake);
+        let mut state = lock(&self.state);
+        self.durable.fetch_max(position, Ordering::Release);
+        state.synced = state.synced.max(synced);
+    }
+
+    /// Waits until nobody syncs, and keeps everyone else from it.
+    pub(super) fn lead(&self) -> Leader<'_> {
+        let waited = self.over.wait_while(lock(&self.state), |state| state.led);
+        waited.unwrap_or_else(PoisonError::into_inner).led = true;
+        Leader { group: self }
     }
 
     pub(super) fn wake_all(&self) {
         let waiting = std::mem::take(&mut lock(&self.state).waiting);
         waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// The one who syncs.
+pub(super) struct Leader<'a> {
+    group: &'a Group,
+}
+
+impl Drop for Leader<'_> {
+    /// Wakes all: one whom the sync did not cover leads the next.
+    // Invariant: whoever leads next knows by then whether this sync has failed.
+    fn drop(&mut self) {
+        lock(&self.group.state).led = false;
+        self.group.over.notify_all();
+        self.group.wake_all();
     }
 }
 
@@ -73,7 +96,7 @@ impl Log {
             return Poll::Ready(self.flush_to(position));
         }
         loop {
-            {
+            let leader = {
                 let mut state = lock(&self.group.state);
                 if self.durable_position() >= position {
                     return Poll::Ready(Ok(()));
@@ -84,21 +107,16 @@ impl Log {
                     return Poll::Pending;
                 }
                 state.led = true;
-            }
-            let synced = self.lead();
-            lock(&self.group.state).led = false;
-            match synced {
-                Ok((position, synced)) => self.group.advance(position, synced),
-                Err(e) => {
-                    self.group.wake_all();
-                    return Poll::Ready(Err(e));
-                }
-            }
+                Leader { group: &self.group }
+            };
+            let (position, synced) = self.sync()?;
+            self.group.advance(position, synced);
+            drop(leader);
         }
     }
 
-    /// Writes and syncs what has been appended so far; no lock is held meanwhile.
-    fn lead(&self) -> Result<(u64, (u32, u64)), Error> {
+    /// Writes and syncs what has been appended so far, for the leader; no lock is held meanwhile.
+    fn sync(&self) -> Result<(u64, (u32, u64)), Error> {
         let (segment, position) = self.flush()?;
         let written = segment.written();
         self.group.syncs.fetch_add(1, Ordering::Relaxed);
