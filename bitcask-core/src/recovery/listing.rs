@@ -38,7 +38,7 @@ pub(super) struct Listed {
 
 /// Reads the directory, and puts leftovers of interrupted work out of the way, or passes them over.
 pub(super) fn list(dir: &dyn Dir, read_only: bool) -> Result<Listed, Error> {
-    let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
+    let names = if read_only { settled_names(dir)? } else { names(dir)? };
     for name in names.iter().filter(|name| format::parse_unfinished_hint_name(name).is_some()) {
         // In nobody's way if it stays.
         if !read_only {
@@ -85,6 +85,38 @@ pub(super) fn list(dir: &dyn Dir, read_only: bool) -> Result<Listed, Error> {
         emptied.map_err(|e| io_error(dir, &name, "empty", e))?;
     }
     Ok(Listed { ids, newest, abandoned, hinted })
+}
+
+fn names(dir: &dyn Dir) -> Result<Vec<String>, Error> {
+    dir.list().map_err(|e| io_error(dir, "", "list", e))
+}
+
+/// Names that were there at one moment: the system lists a directory piece by piece, while a writer changes it.
+fn settled_names(dir: &dyn Dir) -> Result<Vec<String>, Error> {
+    const ATTEMPTS: usize = 10;
+    let mut found = BTreeSet::new();
+    for _ in 0..ATTEMPTS {
+        let before = std::mem::replace(&mut found, names(dir)?.into_iter().collect());
+        if before == found {
+            break;
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Whether compaction has made or removed segments since `ids` were listed.
+pub(super) fn is_outrun(dir: &dyn Dir, ids: &[u32]) -> Result<bool, Error> {
+    let now: BTreeSet<u32> =
+        names(dir)?.iter().filter_map(|name| format::parse_name(name)).collect();
+    if ids.iter().any(|id| !now.contains(id)) {
+        return Ok(true);
+    }
+    for id in now.into_iter().filter(|id| !ids.contains(id)) {
+        if matches!(origin(dir, id)?, Origin::Compaction) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whose work a segment is.

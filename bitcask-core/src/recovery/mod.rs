@@ -82,11 +82,11 @@ pub(crate) struct Recovered {
 
 /// As [`recover`], without changing anything, beside a process that may be writing.
 pub(crate) fn view(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
-    const ATTEMPTS: usize = 3;
+    const ATTEMPTS: usize = 10;
     let mut attempt = 1;
     loop {
         // A writer that makes and removes segments meanwhile can make a listing, or what is opened by it,
-        // look as if something were missing.
+        // look as if something were missing. It seldom does so twice while one opens.
         match recover_as(dir, true) {
             Err(Error::Corrupt { .. } | Error::Io { .. }) if attempt < ATTEMPTS => attempt += 1,
             other => return other,
@@ -135,6 +135,9 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
             retired.extend(&totals.retired);
             one.segment.note_totals(totals);
         }
+    }
+    if read_only && ids.iter().any(|id| retired.contains(*id)) {
+        check_listing(&**dir, &ids)?;
     }
     check_staying(&**dir, &loaded, &indexes, &retired)?;
     let given_out = [ids.last(), hinted.last(), abandoned.last(), retired.last().as_ref()]
@@ -277,6 +280,16 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         next_sequence: max_sequence + 1,
         report,
     })
+}
+
+/// Refuses a listing that a compaction has outrun, of which the log was then read to say that it is done: what it took
+/// is listed, and is to be passed over, and what it made of that is not.
+fn check_listing(dir: &dyn Dir, ids: &[u32]) -> Result<(), Error> {
+    if listing::is_outrun(dir, ids)? {
+        let source = io::Error::from(io::ErrorKind::ResourceBusy);
+        return Err(io_error(dir, "", "read, while compaction changes it, the directory", source));
+    }
+    Ok(())
 }
 
 /// Refuses lists of retired segments that no store writes: what says that a segment has gone must stay itself,

@@ -172,10 +172,12 @@ fn a_backup_and_a_reader_beside_the_writer_see_one_moment() {
             };
             Bitcask::open_in(Arc::new(dir.clone()), read_only).unwrap()
         };
-        for store in [open(&target), reader()] {
-            assert!((0..KEPT).all(|n| get(&store, &kept(n)) == Some(kept_value(n))));
+        for (store, what) in [(open(&target), "a backup"), (reader(), "a reader")] {
+            for n in 0..KEPT {
+                assert_eq!(get(&store, &kept(n)), Some(kept_value(n)), "{what}");
+            }
             let (a, z) = (get(&store, b"a").unwrap(), get(&store, b"z").unwrap());
-            assert_eq!(a, z);
+            assert_eq!(a, z, "{what}");
             let grown = get(&store, b"c").unwrap();
             assert!([1, 2, 3].starts_with(&grown));
         }
