@@ -166,10 +166,10 @@ impl Bitcask {
     }
 
     fn cut(&self) -> Result<Cut, Error> {
+        // Before the cut: what goes after it is not said to have gone in the log that is copied.
+        let mut known = self.store.compaction.retired();
         let mut cut = self.store.log.cut()?;
-        let retired = self.store.compaction.retired();
         let newest = cut.segments.last().map_or(0, |(segment, _)| segment.id);
-        let mut known = retired;
         cut.segments.iter().for_each(|(segment, _)| known.insert(segment.id));
         cut.abandoned = known.gaps(newest).flatten().collect();
         Ok(cut)
