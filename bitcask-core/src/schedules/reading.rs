@@ -157,29 +157,65 @@ fn who_holds_moves_finds_what_nobody_writes_where_it_was() {
     });
 }
 
+/// What another store must hold that was made of this one at one moment.
+fn check_moment(store: &Bitcask, what: &str) {
+    for n in 0..KEPT {
+        assert_eq!(get(store, &kept(n)), Some(kept_value(n)), "{what}");
+    }
+    let (a, z) = (get(store, b"a").unwrap(), get(store, b"z").unwrap());
+    assert_eq!(a, z, "{what}");
+    let grown = get(store, b"c").unwrap();
+    assert!([1, 2, 3].starts_with(&grown), "{what}: {grown:?}");
+}
+
 #[test]
-fn a_backup_and_a_reader_beside_the_writer_see_one_moment() {
-    beside(|store, dir| {
+fn a_backup_again_and_again_is_of_one_moment() {
+    beside(|store, _| {
         let target = SimDir::new(2);
-        store.backup_in(&target).unwrap();
+        for _ in 0..2 {
+            store.backup_in(&target).unwrap();
+            check_moment(&open(&target.crash()), "a backup");
+        }
+    });
+}
+
+#[test]
+fn a_backup_in_a_stream_is_of_one_moment() {
+    beside(|store, _| {
+        let mut stream = Vec::new();
+        store.backup_to(&mut stream).unwrap();
+        Bitcask::verify_backup("stream", &mut &stream[..]).unwrap();
+        let target = SimDir::new(2);
+        Bitcask::restore_in("stream", &mut &stream[..], &target).unwrap();
+        check_moment(&open(&target), "what was restored");
+    });
+}
+
+#[test]
+fn whoever_opens_the_directory_beside_the_writer_sees_one_moment() {
+    beside(|store, dir| {
+        // Else the first keys might be in memory still.
         store.flush().unwrap();
-        let reader = || {
+        for _ in 0..2 {
             let read_only = Options {
                 mode: Mode::ReadOnly,
                 background: false,
                 fold: Some(Arc::new(super::Append)),
                 ..Options::default()
             };
-            Bitcask::open_in(Arc::new(dir.clone()), read_only).unwrap()
-        };
-        for (store, what) in [(open(&target), "a backup"), (reader(), "a reader")] {
-            for n in 0..KEPT {
-                assert_eq!(get(&store, &kept(n)), Some(kept_value(n)), "{what}");
-            }
-            let (a, z) = (get(&store, b"a").unwrap(), get(&store, b"z").unwrap());
-            assert_eq!(a, z, "{what}");
-            let grown = get(&store, b"c").unwrap();
-            assert!([1, 2, 3].starts_with(&grown));
+            let reader = Bitcask::open_in(Arc::new(dir.clone()), read_only).unwrap();
+            check_moment(&reader, "a reader");
+        }
+    });
+}
+
+#[test]
+fn whenever_the_machine_stops_or_the_process_is_killed_the_store_is_found_as_of_one_moment() {
+    beside(|store, dir| {
+        store.sync().unwrap();
+        for _ in 0..2 {
+            check_moment(&open(&dir.crash()), "after a crash");
+            check_moment(&open(&dir.kill()), "after a kill");
         }
     });
 }
