@@ -13,6 +13,7 @@ mod layers;
 mod process;
 mod python;
 mod random;
+mod schedules;
 mod test;
 mod wire;
 mod workspace;
@@ -95,6 +96,15 @@ enum Command {
         #[arg(long, default_value_t = 50_000)]
         seeds: u64,
     },
+    /// Runs the engine's threads under schedules that a seed chooses.
+    Schedules {
+        /// How many of each kind, for each test.
+        #[arg(long, default_value_t = 10 * schedules::COUNT)]
+        count: u64,
+        /// Chooses them.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Fuzzes formats, decoders and a whole store with libFuzzer; see tests/fuzz.
     Fuzz {
         /// Which; all but the canaries, which fail, if none is named.
@@ -123,6 +133,7 @@ fn main() -> ExitCode {
         }
         Command::Docs => docs::write(),
         Command::Crash { seeds } => crash::run(seeds),
+        Command::Schedules { count, seed } => schedules::run(count, seed),
         Command::Fuzz { targets, seconds, input } => fuzz::run(&targets, seconds, input.as_deref()),
         Command::Layers => layers::run(),
     };

@@ -4,7 +4,7 @@
 //! tests: those of cargo and of Python one by one, any other step as one.
 
 use crate::compat::{self, Plan, Protocols};
-use crate::{docs, fuzz, layers, python, workspace};
+use crate::{docs, fuzz, layers, python, schedules, workspace};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -81,6 +81,7 @@ pub fn run(quick: bool) -> Result<(), String> {
             run.step("compat", || slow(&|| compared(binary)));
         }
     }
+    run.step("schedules", || slow(&|| tests_of(schedules::command(schedules::COUNT, 1))));
     run.step("fuzz canaries", || slow(&canaries));
     run.step("rustdoc", || slow(&rustdoc));
     run.summarise()
@@ -176,6 +177,11 @@ fn canaries() -> Outcome {
 fn cargo_test(binary: &Path) -> Outcome {
     let mut command = workspace::cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.env("BITMAPISTD", binary);
+    tests_of(command)
+}
+
+/// Runs a `cargo test`.
+fn tests_of(command: Command) -> Outcome {
     match counted(command, |line, counts| {
         if let Some(rest) = line.strip_prefix("test result: ") {
             counts.passed += number_before(rest, " passed");

@@ -23,7 +23,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
-const SCHEDULES: usize = 150;
+const SCHEDULES: u64 = 1000;
 /// How often a schedule of the second kind takes the turn from the thread that has it.
 const CHANGES: usize = 4;
 
@@ -43,7 +43,7 @@ fn explore(scene: impl Fn() + Send + Sync + 'static) {
         std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
     };
     let (seed, count) =
-        (number("BITCASK_SCHEDULE_SEED", 1), number("BITCASK_SCHEDULES", SCHEDULES as u64));
+        (number("BITCASK_SCHEDULE_SEED", 1), number("BITCASK_SCHEDULES", SCHEDULES));
     let count = usize::try_from(count).expect("not so many");
     let scene = Arc::new(scene);
     let config = || {

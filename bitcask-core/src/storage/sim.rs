@@ -25,6 +25,12 @@ pub struct Faults {
     pub fail_sync_at: Option<u64>,
     /// Files may hold so many bytes altogether.
     pub capacity: Option<u64>,
+    /// From the nth call that changes something on, the disk is full: no file is made, and none grows.
+    pub full_at: Option<u64>,
+    /// The nth call that only looks (lists, opens, reads) fails with an I/O error.
+    pub fail_look_at: Option<u64>,
+    /// Where a crash tears a write: at multiples of so many bytes. Of 512 or 4096, as chance has it, if it is not said.
+    pub sector_bytes: Option<usize>,
 }
 
 /// A directory on the simulated disk. Clones are the same directory.
@@ -39,6 +45,7 @@ struct Disk {
     faults: Faults,
     calls: u64,
     changes: u64,
+    looks: u64,
     syncs: u64,
     stopped: bool,
     /// A call has failed since the faults were set.
@@ -110,6 +117,7 @@ impl SimDir {
             faults: Faults::default(),
             calls: 0,
             changes: 0,
+            looks: 0,
             syncs: 0,
             stopped: false,
             failed: false,
@@ -126,7 +134,7 @@ impl SimDir {
     pub fn faults(&self, faults: Faults) {
         let mut disk = lock(&self.shared);
         disk.faults = faults;
-        disk.changes = 0;
+        (disk.changes, disk.looks) = (0, 0);
         disk.syncs = 0;
         disk.failed = false;
     }
@@ -255,6 +263,17 @@ impl Disk {
         if self.stopped { Err(io::Error::other("the machine has stopped")) } else { Ok(()) }
     }
 
+    /// Counts a call that only looks, and fails it if it is its turn.
+    fn look(&mut self) -> io::Result<()> {
+        self.call()?;
+        self.looks += 1;
+        if self.faults.fail_look_at == Some(self.looks) {
+            self.failed = true;
+            return Err(io::Error::other("simulated I/O error"));
+        }
+        Ok(())
+    }
+
     /// Counts a call that changes something, and fails it if it is its turn.
     fn change(&mut self) -> io::Result<()> {
         self.call()?;
@@ -280,9 +299,20 @@ impl Disk {
     }
 
     fn check_capacity(&mut self, grow_by: usize) -> io::Result<()> {
+        if grow_by > 0 {
+            self.check_space()?;
+        }
         let Some(capacity) = self.faults.capacity else { return Ok(()) };
         let used: usize = self.names.values().map(|&inode| self.inodes[inode].contents.len()).sum();
         if grow_by > 0 && (used + grow_by) as u64 > capacity {
+            self.failed = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn check_space(&mut self) -> io::Result<()> {
+        if self.faults.full_at.is_some_and(|at| self.changes >= at) {
             self.failed = true;
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -297,7 +327,8 @@ impl Disk {
     /// Leaves of what is not durable what a crash leaves of it.
     fn lose(&mut self, inode: &mut Inode) {
         let found = &mut inode.durable;
-        let sector = if self.below(2) == 0 { 512 } else { 4096 };
+        let by_chance = if self.below(2) == 0 { 512 } else { 4096 };
+        let sector = self.faults.sector_bytes.unwrap_or(by_chance);
         // One crash in a few loses or keeps all: the cases that happen most.
         let mood = self.below(4);
         for change in inode.dirty.drain(..) {
@@ -350,7 +381,7 @@ impl Dir for SimDir {
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        lock(&self.shared).call()?;
+        lock(&self.shared).look()?;
         Ok(self.files())
     }
 
@@ -360,6 +391,7 @@ impl Dir for SimDir {
         if disk.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        disk.check_space()?;
         disk.inodes.push(Inode::default());
         let inode = disk.inodes.len() - 1;
         disk.change_names(vec![(name.to_owned(), Some(inode))]);
@@ -368,14 +400,14 @@ impl Dir for SimDir {
 
     fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn File>> {
         let mut disk = lock(&self.shared);
-        disk.call()?;
+        disk.look()?;
         let inode = *disk.names.get(name).ok_or_else(not_found)?;
         Ok(Arc::new(SimFile { shared: self.shared.clone(), inode, writable }))
     }
 
     fn mode(&self, name: &str) -> io::Result<u32> {
         let mut disk = lock(&self.shared);
-        disk.call()?;
+        disk.look()?;
         let inode = *disk.names.get(name).ok_or_else(not_found)?;
         Ok(disk.inodes[inode].mode.unwrap_or(0o644))
     }
@@ -435,7 +467,7 @@ impl SimFile {
 impl File for SimFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut disk = lock(&self.shared);
-        disk.call()?;
+        disk.look()?;
         let len = disk.inodes[self.inode].contents.len();
         let start = len.min(usize::try_from(offset).unwrap_or(usize::MAX));
         let taken = disk.taken(buf.len().min(len - start));
@@ -461,7 +493,7 @@ impl File for SimFile {
 
     fn size(&self) -> io::Result<u64> {
         let mut disk = lock(&self.shared);
-        disk.call()?;
+        disk.look()?;
         Ok(disk.inodes[self.inode].contents.len() as u64)
     }
 
@@ -504,7 +536,7 @@ impl File for SimFile {
 
     fn map(&self) -> io::Result<Map> {
         let mut disk = lock(&self.shared);
-        disk.call()?;
+        disk.look()?;
         Ok(Box::new(disk.inodes[self.inode].contents.clone()))
     }
 }

@@ -4,11 +4,13 @@ use super::model::NOW;
 use super::options;
 use bitcask_core::storage::sim::SimDir;
 use bitcask_core::{
-    Batch, Bitcask, Entries, Error, KeyRange, Mode, Options, Snapshot, Transaction, UnixMillis,
+    Batch, Bitcask, CompactionOptions, Entries, Error, KeyRange, Mode, Options, Snapshot,
+    Thresholds, Transaction, UnixMillis,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 type Key = Vec<u8>;
@@ -30,9 +32,17 @@ enum Op {
     SetExpiry(Key, Option<UnixMillis>),
     Delete(Key),
     DropAll,
-    Swap { key: Key, stale: bool, value: Option<Vec<u8>> },
+    Swap {
+        key: Key,
+        stale: bool,
+        value: Option<Vec<u8>>,
+    },
     Read(Key),
-    Iterate { range: (Key, Key), backwards: bool, pages_of: usize },
+    Iterate {
+        range: (Key, Key),
+        backwards: bool,
+        pages_of: usize,
+    },
     BothEnds(Vec<bool>),
     ReadBeside,
     OpenSnapshot,
@@ -45,6 +55,13 @@ enum Op {
     ScanWithin(usize, (Key, Key), bool),
     Commit(usize),
     Tick,
+    /// The clock is set, so many milliseconds from [`NOW`], forward or back.
+    Clock(i64),
+    Compact,
+    /// Segments of which so many percent are dead, and none of what has expired.
+    CompactSome(u8),
+    Backup,
+    Stream,
 }
 
 fn key() -> impl Strategy<Value = Key> {
@@ -101,15 +118,20 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (slot.clone(), range(), any::<bool>()).prop_map(|(t, r, b)| Op::ScanWithin(t, r, b)),
         3 => slot.prop_map(Op::Commit),
         1 => Just(Op::Tick),
+        2 => (-6..20_i64).prop_map(Op::Clock),
+        2 => Just(Op::Compact),
+        1 => (1..90_u8).prop_map(Op::CompactSome),
+        1 => Just(Op::Backup),
+        1 => Just(Op::Stream),
     ]
 }
 
-fn there((_, at): &Value) -> bool {
-    at.is_none_or(|at| at > NOW)
+fn there((_, at): &Value, now: UnixMillis) -> bool {
+    at.is_none_or(|at| at > now)
 }
 
-fn get(model: &Model, key: &[u8]) -> Option<Vec<u8>> {
-    model.get(key).filter(|value| there(value)).map(|(value, _)| value.clone())
+fn get(model: &Model, key: &[u8], now: UnixMillis) -> Option<Vec<u8>> {
+    model.get(key).filter(|value| there(value, now)).map(|(value, _)| value.clone())
 }
 
 fn range_of((a, b): (Key, Key)) -> KeyRange {
@@ -119,8 +141,8 @@ fn range_of((a, b): (Key, Key)) -> KeyRange {
 
 type Found = Vec<(Key, Value)>;
 
-fn entries(model: &Model, range: &KeyRange) -> Found {
-    let held = |(key, value): &(&Key, &Value)| range.contains(key) && there(value);
+fn entries(model: &Model, range: &KeyRange, now: UnixMillis) -> Found {
+    let held = |(key, value): &(&Key, &Value)| range.contains(key) && there(value, now);
     model.iter().filter(held).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
@@ -139,6 +161,8 @@ fn collect(entries: Entries<'_>, backwards: bool) -> Found {
 
 struct OpenTransaction<'a> {
     transaction: Transaction<'a>,
+    /// The time that it was begun with.
+    now: UnixMillis,
     /// What it sees.
     model: Model,
     written: BTreeSet<Key>,
@@ -151,6 +175,9 @@ struct OpenTransaction<'a> {
 struct Session<'a> {
     store: &'a Bitcask,
     dir: &'a SimDir,
+    /// Where backups of this session go.
+    target: SimDir,
+    now: UnixMillis,
     model: &'a mut Model,
     snapshots: Vec<(Snapshot<'a>, Model)>,
     transactions: Vec<OpenTransaction<'a>>,
@@ -186,7 +213,7 @@ impl<'a> Session<'a> {
 
     fn check_key(&self, key: &[u8]) {
         let (store, wanted) = (self.store, self.model.get(key));
-        assert_eq!(store.get(key, NOW).unwrap(), get(self.model, key));
+        assert_eq!(store.get(key, self.now).unwrap(), get(self.model, key, self.now));
         assert_eq!(store.contains(key), wanted.is_some());
         assert_eq!(store.expiry(key).unwrap(), wanted.and_then(|(_, at)| *at));
         let metadata = store.metadata(key).unwrap();
@@ -202,19 +229,27 @@ impl<'a> Session<'a> {
         assert_eq!(store.newest(key).unwrap(), Some(newest));
     }
 
+    /// Another store must hold what this one does.
+    fn check_copy(&self, dir: &SimDir) {
+        let copy = Bitcask::open_in(Arc::new(dir.clone()), options()).unwrap();
+        let all = KeyRange::all();
+        let found = collect(copy.entries(all.clone(), UnixMillis(0)), false);
+        assert_eq!(found, entries(self.model, &all, UnixMillis(0)));
+    }
+
     fn step(&mut self, op: Op) {
-        let store = self.store;
+        let (store, now) = (self.store, self.now);
         match op {
             Op::Put(key, (value, None)) => {
-                store.put(&key, &value, NOW).unwrap();
+                store.put(&key, &value, now).unwrap();
                 self.apply(Change::Put(key, (value, None)));
             }
             Op::Put(key, (value, Some(at))) => {
-                store.put_expiring(&key, &value, at, NOW).unwrap();
+                store.put_expiring(&key, &value, at, now).unwrap();
                 self.apply(Change::Put(key, (value, Some(at))));
             }
             Op::Write(changes) => {
-                let mut batch = Batch::new(NOW);
+                let mut batch = Batch::new(now);
                 for change in changes {
                     match &change {
                         Change::Put(key, (value, at)) => batch.put(key, value, *at),
@@ -229,7 +264,7 @@ impl<'a> Session<'a> {
                 let Some(entry) = store.entry(&key).unwrap() else { return };
                 let kept = entry.deltas.len() - entry.chain.absorbs();
                 let delta = [&entry.deltas[kept..].concat()[..], &new[..]].concat();
-                let mut batch = Batch::new(NOW);
+                let mut batch = Batch::new(now);
                 batch.delta(&key, &delta, &entry.chain, entry.expires_at);
                 store.write(&mut batch).unwrap();
                 let (mut value, at) = self.model[&key].clone();
@@ -237,23 +272,23 @@ impl<'a> Session<'a> {
                 self.apply(Change::Put(key, (value, at)));
             }
             Op::SetExpiry(key, at) => {
-                let before = self.model.get(&key).filter(|value| there(value)).cloned();
-                assert_eq!(store.set_expiry(&key, at, NOW).unwrap(), before.is_some());
+                let before = self.model.get(&key).filter(|value| there(value, now)).cloned();
+                assert_eq!(store.set_expiry(&key, at, now).unwrap(), before.is_some());
                 if let Some((value, _)) = before {
                     self.apply(Change::Put(key, (value, at)));
                 }
             }
             Op::Delete(key) => {
-                assert_eq!(store.delete(&key, NOW).unwrap(), self.model.contains_key(&key));
+                assert_eq!(store.delete(&key, now).unwrap(), self.model.contains_key(&key));
                 self.apply(Change::Delete(key));
             }
             Op::DropAll => {
-                store.drop_all(NOW).unwrap();
+                store.drop_all(now).unwrap();
                 self.apply(Change::DeletePrefix(vec![]));
             }
             Op::Swap { key, stale, value } => {
-                let found = store.metadata(&key).unwrap().filter(|found| !found.is_expired(NOW));
-                assert_eq!(found.is_some(), get(self.model, &key).is_some());
+                let found = store.metadata(&key).unwrap().filter(|found| !found.is_expired(now));
+                assert_eq!(found.is_some(), get(self.model, &key, self.now).is_some());
                 let sequence = found.map(|found| found.sequence);
                 let expected = match sequence {
                     sequence if !stale => sequence,
@@ -261,7 +296,7 @@ impl<'a> Session<'a> {
                     Some(sequence) => Some(sequence - 1),
                     None => Some(1),
                 };
-                match store.compare_and_swap(&key, expected, value.as_deref(), NOW) {
+                match store.compare_and_swap(&key, expected, value.as_deref(), now) {
                     Ok(new) => {
                         assert!(!stale && Some(new) > sequence);
                         self.apply(match value {
@@ -293,8 +328,8 @@ impl<'a> Session<'a> {
                 let reader = Bitcask::open_in(Arc::new(self.dir.clone()), read_only).unwrap();
                 let all = KeyRange::all();
                 assert_eq!(
-                    collect(reader.entries(all.clone(), NOW), false),
-                    entries(self.model, &all)
+                    collect(reader.entries(all.clone(), now), false),
+                    entries(self.model, &all, now)
                 );
                 assert!(reader.recovery().torn.is_none());
                 reader.close().unwrap();
@@ -305,14 +340,15 @@ impl<'a> Session<'a> {
             }
             Op::CheckSnapshot(at) => {
                 let Some((snapshot, model)) = self.snapshots.get(at) else { return };
-                check_snapshot(snapshot, model);
+                check_snapshot(snapshot, model, now);
             }
             Op::CloseSnapshot(at) if at < self.snapshots.len() => {
                 self.snapshots.remove(at);
             }
             Op::Begin if self.transactions.len() < 3 => {
                 self.transactions.push(OpenTransaction {
-                    transaction: store.transaction(NOW),
+                    transaction: store.transaction(now),
+                    now,
                     model: self.model.clone(),
                     written: BTreeSet::new(),
                     read: Vec::new(),
@@ -321,8 +357,8 @@ impl<'a> Session<'a> {
             }
             Op::GetWithin(at, key) => {
                 let Some(open) = self.transactions.get_mut(at) else { return };
-                assert_eq!(open.transaction.get(&key).unwrap(), get(&open.model, &key));
-                let there = get(&open.model, &key).is_some();
+                assert_eq!(open.transaction.get(&key).unwrap(), get(&open.model, &key, open.now));
+                let there = get(&open.model, &key, open.now).is_some();
                 assert_eq!(open.transaction.contains(&key).unwrap(), there);
                 if !open.written.contains(&key) {
                     open.read.push(KeyRange::new(key.clone()..=key));
@@ -344,7 +380,7 @@ impl<'a> Session<'a> {
                 let Some(open) = self.transactions.get_mut(at) else { return };
                 let range = range_of(range);
                 let found = collect(open.transaction.entries(range.clone()), backwards);
-                assert_eq!(found, entries(&open.model, &range));
+                assert_eq!(found, entries(&open.model, &range, open.now));
                 let keys: Vec<Key> = open.transaction.keys(range.clone()).collect();
                 let held = open.model.keys().filter(|key| range.contains(key));
                 assert!(keys.iter().eq(held));
@@ -352,6 +388,44 @@ impl<'a> Session<'a> {
             }
             Op::Commit(at) if at < self.transactions.len() => self.commit(at),
             Op::Tick => store.tick(),
+            Op::Clock(by) => self.now = UnixMillis(NOW.0.checked_add_signed(by).unwrap()),
+            Op::Compact => {
+                let everything = CompactionOptions::everything();
+                let done = store.compact(&everything, now, &mut |_| ControlFlow::Continue(()));
+                assert!(!done.unwrap().stopped);
+                // What has expired has gone, though the clock be set back.
+                let gone: Vec<Key> = self
+                    .model
+                    .iter()
+                    .filter(|(_, value)| !there(value, now))
+                    .map(|(key, _)| key.clone())
+                    .collect();
+                gone.into_iter().for_each(|key| self.apply(Change::Delete(key)));
+            }
+            Op::CompactSome(dead_percent) => {
+                let some = CompactionOptions {
+                    thresholds: Thresholds {
+                        dead_percent,
+                        dead_bytes: u64::MAX,
+                        small_bytes: u64::from(dead_percent) * 4,
+                    },
+                    seal_active: dead_percent % 2 == 0,
+                    ..CompactionOptions::everything()
+                };
+                let long_ago = UnixMillis(0);
+                store.compact(&some, long_ago, &mut |_| ControlFlow::Continue(())).unwrap();
+            }
+            Op::Backup => {
+                store.backup_in(&self.target).unwrap();
+                self.check_copy(&self.target.crash());
+            }
+            Op::Stream => {
+                let mut stream = Vec::new();
+                store.backup_to(&mut stream).unwrap();
+                let copy = SimDir::new(1);
+                Bitcask::restore_in("stream", &mut &stream[..], &copy).unwrap();
+                self.check_copy(&copy);
+            }
             _ => {}
         }
         assert_eq!(store.len(), self.model.len());
@@ -379,8 +453,8 @@ impl<'a> Session<'a> {
         }
         let wanted: Vec<_> = self.model.keys().filter(|key| range.contains(key)).collect();
         assert!(found.iter().eq(wanted.iter().copied()), "{range:?}: {found:?} {wanted:?}");
-        let wanted = entries(self.model, &range);
-        assert_eq!(collect(self.store.entries(range, NOW), backwards), wanted);
+        let wanted = entries(self.model, &range, self.now);
+        assert_eq!(collect(self.store.entries(range, self.now), backwards), wanted);
     }
 
     fn commit(&mut self, at: usize) {
@@ -404,14 +478,14 @@ impl<'a> Session<'a> {
     }
 }
 
-fn check_snapshot(snapshot: &Snapshot<'_>, model: &Model) {
+fn check_snapshot(snapshot: &Snapshot<'_>, model: &Model, now: UnixMillis) {
     for backwards in [false, true] {
-        let found = collect(snapshot.entries(KeyRange::all(), NOW), backwards);
-        assert_eq!(found, entries(model, &KeyRange::all()), "a snapshot");
+        let found = collect(snapshot.entries(KeyRange::all(), now), backwards);
+        assert_eq!(found, entries(model, &KeyRange::all(), now), "a snapshot");
     }
     assert!(snapshot.keys(KeyRange::all()).eq(model.keys().cloned()));
     for (key, (_, at)) in model {
-        assert_eq!(snapshot.get(key, NOW).unwrap(), get(model, key));
+        assert_eq!(snapshot.get(key, now).unwrap(), get(model, key, now));
         assert!(snapshot.contains(key));
         assert_eq!(snapshot.metadata(key).unwrap().unwrap().expires_at, *at);
     }
@@ -432,14 +506,24 @@ proptest! {
     ) {
         let mut dir = SimDir::new(1);
         let mut model = Model::new();
+        let mut now = NOW;
         for (ops, end) in sessions {
             let tiny = Options { segment_bytes: 400, ..options() };
             let store = Bitcask::open_in(Arc::new(dir.clone()), tiny).unwrap();
             let (snapshots, transactions) = (Vec::new(), Vec::new());
-            let mut session =
-                Session { store: &store, dir: &dir, model: &mut model, snapshots, transactions };
+            let target = SimDir::new(2);
+            let mut session = Session {
+                store: &store,
+                dir: &dir,
+                target,
+                now,
+                model: &mut model,
+                snapshots,
+                transactions,
+            };
             ops.into_iter().for_each(|op| session.step(op));
-            session.snapshots.iter().for_each(|(snapshot, model)| check_snapshot(snapshot, model));
+            now = session.now;
+            session.snapshots.iter().for_each(|(snapshot, model)| check_snapshot(snapshot, model, now));
             let keys: Vec<Key> = session.model.keys().cloned().collect();
             keys.iter().for_each(|key| session.check_key(key));
             drop(session);
@@ -454,6 +538,6 @@ proptest! {
         }
         let store = Bitcask::open_in(Arc::new(dir.clone()), options()).unwrap();
         let all = KeyRange::all();
-        prop_assert_eq!(collect(store.entries(all.clone(), NOW), false), entries(&model, &all));
+        prop_assert_eq!(collect(store.entries(all.clone(), now), false), entries(&model, &all, now));
     }
 }

@@ -3,7 +3,8 @@
 use super::model::{self, Contents, History};
 use super::{Random, open, options};
 use bitcask_core::storage::sim::{Faults, SimDir};
-use bitcask_core::{Bitcask, Compression, Durability, Error, Options};
+use bitcask_core::{Bitcask, Compression, Durability, Error, Options, Snapshot};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// `BITCASK_SEEDS` runs more of them.
@@ -29,6 +30,8 @@ fn live(dir: &SimDir, random: &mut Random, history: &mut History) -> Result<(), 
     let options = Options { durability, compression, compress_from_bytes, ..options() };
     let store = Bitcask::open_in(Arc::new(dir.clone()), options)?;
     check(&model::contents(&store), history, "when opened");
+    let mut snapshots: VecDeque<(Snapshot<'_>, Contents)> = VecDeque::new();
+    let target = SimDir::new(random.next());
     for _ in 0..random.below(120) {
         model::step(&store, random, history)?;
         if random.below(16) == 0 {
@@ -43,7 +46,23 @@ fn live(dir: &SimDir, random: &mut Random, history: &mut History) -> Result<(), 
         if random.below(8) == 0 && !dir.has_failed() {
             assert_eq!(&model::contents(&store), history.now(), "a running store");
         }
+        if random.below(16) == 0 {
+            snapshots.push_back((store.snapshot(), history.now().clone()));
+        }
+        if random.below(12) == 0 && !dir.has_failed() {
+            for (snapshot, wanted) in &snapshots {
+                assert_eq!(&model::contents_then(snapshot), wanted, "a snapshot");
+            }
+            snapshots.pop_front();
+        }
+        if random.below(40) == 0 {
+            model::back_up(&store, &target, random, history)?;
+        }
+        if random.below(60) == 0 {
+            model::import(&store, history)?;
+        }
     }
+    drop(snapshots);
     if random.below(3) == 0 {
         store.close()?;
         history.acknowledged = history.states.len() - 1;

@@ -8,6 +8,7 @@ mod compaction_races;
 mod compression;
 mod crash;
 mod damage;
+mod every_call;
 mod golden;
 mod iteration;
 mod model;

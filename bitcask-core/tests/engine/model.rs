@@ -1,11 +1,15 @@
 //! A random workload, and what the store must hold after each of its batches.
 
 use super::Random;
+use bitcask_core::classic::{self, Directory, DirectoryOptions, ExportOptions, Layout};
+use bitcask_core::storage::sim::SimDir;
 use bitcask_core::{
-    Batch, Bitcask, CompactionOptions, Durability, Error, Thresholds, Transaction, UnixMillis,
+    Batch, Bitcask, CompactionOptions, Durability, Error, KeyRange, Snapshot, Thresholds,
+    Transaction, UnixMillis,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::{Arc, OnceLock};
 
 /// Values, and when they expire.
 pub type Contents = BTreeMap<Vec<u8>, (Vec<u8>, Option<UnixMillis>)>;
@@ -179,6 +183,86 @@ pub fn compact(store: &Bitcask, random: &mut Random, history: &mut History) -> R
         (None, Err(Error::Full { .. })) => Ok(()),
         (None, done) => done.map(|_| ()),
     }
+}
+
+/// Backs up into a directory of its own, or as a stream; opens what that gives, which is what there is now.
+pub fn back_up(
+    store: &Bitcask,
+    target: &SimDir,
+    random: &mut Random,
+    history: &History,
+) -> Result<(), Error> {
+    let copy = if random.below(2) == 0 {
+        store.backup_in(target)?;
+        target.crash()
+    } else {
+        let mut stream = Vec::new();
+        store.backup_to(&mut stream)?;
+        let copy = SimDir::new(random.next());
+        Bitcask::restore_in("stream", &mut &stream[..], &copy).expect("it is whole");
+        copy.crash()
+    };
+    let copy = super::open(&copy).expect("a backup opens");
+    assert_eq!(&contents(&copy), history.now(), "a backup");
+    Ok(())
+}
+
+/// Imports a few entries, which are one batch, from a directory that Basho's Bitcask might have written.
+pub fn import(store: &Bitcask, history: &mut History) -> Result<(), Error> {
+    let dir = Arc::new(foreign());
+    let directory = Directory::open_in(dir, Layout::Basho, DirectoryOptions::default())?;
+    let mut after = history.now().clone();
+    after.extend(foreign_entries());
+    match classic::import(&directory, store, NOW, &mut |_| {}) {
+        Ok(_) => {
+            history.states.push(after);
+            history.acknowledged = history.states.len() - 1;
+            history.flushed = history.acknowledged;
+            Ok(())
+        }
+        Err(Error::Full { .. }) => Ok(()),
+        Err(e) => {
+            history.states.push(after);
+            Err(e)
+        }
+    }
+}
+
+/// What is in [`foreign`].
+pub fn foreign_entries() -> Contents {
+    (0..4).map(|n| (vec![b'i', n], (vec![n; 90], None))).collect()
+}
+
+/// A directory as Basho's Bitcask writes it.
+pub fn foreign() -> SimDir {
+    static FILES: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
+    let files = FILES.get_or_init(|| {
+        let temporary = tempfile::tempdir().unwrap();
+        let store = super::open(&SimDir::new(1)).unwrap();
+        for (key, (value, _)) in foreign_entries() {
+            store.put(&key, &value, NOW).unwrap();
+        }
+        let path = temporary.path().join("exported");
+        classic::export(&store, &path, &ExportOptions::default(), NOW, &mut |_| {}).unwrap();
+        #[allow(clippy::disallowed_methods)] // the test's own files
+        let files = path.read_dir().unwrap().map(|entry| {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            (name, std::fs::read(entry.path()).unwrap())
+        });
+        files.collect()
+    });
+    let dir = SimDir::new(1);
+    files.iter().for_each(|(name, bytes)| dir.write_file(name, bytes));
+    dir
+}
+
+/// Everything in a snapshot.
+pub fn contents_then(snapshot: &Snapshot<'_>) -> Contents {
+    // Before anything expires.
+    let entries = snapshot.entries(KeyRange::all(), UnixMillis(0));
+    let entries = entries.map(|entry| entry.expect("it can be read"));
+    entries.map(|entry| (entry.key, (entry.value, entry.expires_at))).collect()
 }
 
 /// Reads every key that a walk finds, while others write: each may have gone by then, and none is damaged.
