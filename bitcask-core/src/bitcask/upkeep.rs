@@ -22,7 +22,7 @@ impl Bitcask {
             disk_bytes,
             appended_bytes,
             syncs: store.log.syncs(),
-            reads: store.reads.load(Ordering::Relaxed),
+            reads: store.reads.get(),
             deltas: store.deltas.load(Ordering::Relaxed),
             snapshots: store.snapshots.count(),
         }

@@ -403,7 +403,7 @@ impl<'a> Run<'a> {
         let at = found.location;
         if let Some(input) = self.inputs.iter().find(|input| input.id == at.segment) {
             let dir = &*self.store.log.dir;
-            let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8)?;
+            let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8, false)?;
             return Ok(bytes.try_into().ok().map(u64::from_be_bytes));
         }
         if !found.is_linked {
@@ -572,7 +572,7 @@ impl<'a> Run<'a> {
         self.report.inputs += self.inputs.len();
         self.report.input_bytes += self.inputs.iter().map(|input| input.written()).sum::<u64>();
         // Who reads one of them has it open.
-        log.forget(ids.iter().copied());
+        log.forget(&ids);
         for id in ids.iter().chain(&abandoned) {
             for name in [format::file_name, format::hint_name] {
                 // What stays is removed at the next start.

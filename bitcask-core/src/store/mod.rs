@@ -3,8 +3,10 @@
 mod chain;
 
 pub use chain::Entry;
+pub(crate) use chain::Value;
 
 use crate::compaction;
+use crate::counter::Counter;
 use crate::durable::{Durable, block_on};
 use crate::format::record::Kind;
 use crate::keydir::{KeyDir, Place};
@@ -30,7 +32,7 @@ pub(crate) struct Store {
     pub(crate) compression: Compression,
     pub(crate) compress_from_bytes: usize,
     pub(crate) recovery: RecoveryReport,
-    pub(crate) reads: AtomicU64,
+    pub(crate) reads: Counter,
     /// Deltas appended.
     pub(crate) deltas: AtomicU64,
     /// Held until everything above is gone; none by a store that is only read.
