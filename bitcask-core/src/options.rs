@@ -42,6 +42,12 @@ pub struct Options {
     pub segment_bytes: u32,
     /// Folds delta chains in [`crate::Bitcask::get`]; without one, a chain is an error there.
     pub fold: Option<Arc<dyn Fold>>,
+    /// Whether point reads look into mappings of the files instead of asking the system for a copy: faster by
+    /// some tenths of a microsecond each where the data is in the page cache. Off by default, for what it costs: the resident
+    /// memory of the process counts what it has read, as far as the system keeps it, and where the disk fails to
+    /// read, or somebody cuts a file of the store, the system ends the process (SIGBUS) instead of giving an error. A
+    /// store that is opened for [reading only](Mode::ReadOnly) does not map.
+    pub mapped_reads: bool,
     /// How values are compressed when they are written; off by default. A value stays as it is where that is
     /// shorter. Values written otherwise stay readable, whatever this says.
     pub compression: Compression,
@@ -56,12 +62,16 @@ pub struct Options {
     /// How many bytes a second compaction reads and writes at most; 0 (the default): as many as it can. See
     /// [`crate::Bitcask::set_compaction_rate`].
     pub compaction_rate: u64,
+    /// How many bytes a second a backup copies at most; 0 (the default): as many as it can. See
+    /// [`crate::Bitcask::set_backup_rate`].
+    pub backup_rate: u64,
     /// Whether compaction drops what has expired (the default). A layer above that keeps an index of its own
     /// expiries turns this off.
     pub drop_expired: bool,
     /// Asked before compaction lets go of segments: for a layer above that keeps places of records.
     pub guard: Option<Arc<dyn Guard>>,
-    /// What compaction in the background knows of time. Nothing else looks at it.
+    /// What compaction in the background knows of time, and by which it and backups keep to their rates. Nothing
+    /// else looks at it.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -72,11 +82,13 @@ impl Default for Options {
             durability: Durability::Always,
             segment_bytes: 256 << 20,
             fold: None,
+            mapped_reads: false,
             compression: Compression::Off,
             compress_from_bytes: 256,
             background: true,
             compaction: None,
             compaction_rate: 0,
+            backup_rate: 0,
             drop_expired: true,
             guard: None,
             clock: Arc::new(SystemClock),
@@ -91,11 +103,13 @@ impl fmt::Debug for Options {
             .field("durability", &self.durability)
             .field("segment_bytes", &self.segment_bytes)
             .field("fold", &self.fold.is_some())
+            .field("mapped_reads", &self.mapped_reads)
             .field("compression", &self.compression)
             .field("compress_from_bytes", &self.compress_from_bytes)
             .field("background", &self.background)
             .field("compaction", &self.compaction)
             .field("compaction_rate", &self.compaction_rate)
+            .field("backup_rate", &self.backup_rate)
             .field("drop_expired", &self.drop_expired)
             .finish_non_exhaustive()
     }

@@ -14,3 +14,10 @@ pub(crate) use of::sync::{
     TryLockError, atomic,
 };
 pub(crate) use of::thread;
+
+/// Gives others their turn where threads share something without any of these: what readers swap without a lock.
+#[inline]
+pub(crate) fn turn() {
+    #[cfg(all(test, shuttle))]
+    atomic::AtomicBool::new(false).load(atomic::Ordering::Relaxed);
+}

@@ -3,9 +3,9 @@
 use super::{BackupReport, stream};
 use crate::Error;
 use crate::format::segment::{self as format, Head};
-use crate::log::{Cut, Segment, io_error, sync_error};
+use crate::log::{Cut, Front, Segment, io_error, sync_error};
 use crate::storage::{self, Dir, File, Lock};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 /// There while a directory is being copied into: an empty file. Whoever finds it has found half a store.
@@ -72,7 +72,7 @@ impl<'a> Target<'a> {
             if cut.segments.iter().any(|(segment, _)| segment.id == id) {
                 continue;
             }
-            let head = self.head(name, id)?;
+            let head = self.head(id)?;
             let same = |head: Head| salt.is_some_and(|of| format::is_same_store(head.salt, of));
             match head {
                 Some(head) if same(head) && id < cut.next_id => gone.push(id),
@@ -88,13 +88,9 @@ impl<'a> Target<'a> {
     }
 
     /// A segment's header, if it has a good one.
-    fn head(&self, name: &str, id: u32) -> Result<Option<Head>, Error> {
-        let fail = |op, e| io_error(self.dir, name, op, e);
-        let file = self.dir.open(name, false).map_err(|e| fail("open", e))?;
-        let len = file.size().map_err(|e| fail("read the length of", e))?;
-        let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(0))];
-        storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
-        Ok(format::check_header(&header, id).ok())
+    fn head(&self, id: u32) -> Result<Option<Head>, Error> {
+        let front = Front::read(self.dir, id, false)?;
+        Ok(format::check_header(&front.header, id).ok())
     }
 
     /// From here on the directory cannot be opened.
@@ -125,7 +121,12 @@ impl<'a> Target<'a> {
 }
 
 /// Brings what `cut` holds and `target` does not have yet.
-pub(super) fn copy(source: &dyn Dir, cut: &Cut, target: &dyn Dir) -> Result<BackupReport, Error> {
+pub(super) fn copy(
+    source: &dyn Dir,
+    cut: &Cut,
+    target: &dyn Dir,
+    pace: &dyn Fn(u64),
+) -> Result<BackupReport, Error> {
     let target = Target::hold(target)?;
     let (mut kept, mut wanting) = (Vec::new(), Vec::new());
     for (segment, len) in &cut.segments {
@@ -155,7 +156,7 @@ pub(super) fn copy(source: &dyn Dir, cut: &Cut, target: &dyn Dir) -> Result<Back
         if sealed && target.dir.link(&segment.name, source, &segment.name).is_ok() {
             report.linked += 1;
         } else {
-            copy_file(source, &*segment.file, &segment.name, len, target.dir)?;
+            copy_file(source, &*segment.file, &segment.name, len, target.dir, pace)?;
             report.copied_bytes += len;
         }
         if sealed {
@@ -205,7 +206,7 @@ fn there(target: &Target<'_>, segment: &Segment, len: u64) -> Result<bool, Error
     if unfinished && have < format::HEADER_LEN as u64 {
         return Ok(false);
     }
-    if target.head(&segment.name, segment.id)? != Some(segment.head) {
+    if target.head(segment.id)? != Some(segment.head) {
         return Err(not_a_backup(target, &segment.name, "the segment is one of another store"));
     }
     if have > len {
@@ -223,6 +224,7 @@ pub(super) fn copy_file(
     name: &str,
     len: u64,
     target: &dyn Dir,
+    pace: &dyn Fn(u64),
 ) -> Result<(), Error> {
     let fail = |op, e| io_error(target, name, op, e);
     let copy = target.create(name).map_err(|e| fail("create", e))?;
@@ -234,15 +236,12 @@ pub(super) fn copy_file(
             .map_err(|e| io_error(source, name, "read", e))?;
         storage::write_all_at(&*copy, &piece, at).map_err(|e| fail("write", e))?;
         at += piece.len() as u64;
-        sync_in_steps(&*copy, at, len).map_err(|e| fail("sync", e))?;
+        if at == len || at.is_multiple_of(storage::SYNC_BYTES as u64) {
+            copy.sync_data().map_err(|e| fail("sync", e))?;
+        }
+        pace(piece.len() as u64);
     }
     Ok(())
-}
-
-/// Syncs now and then, so that a large copy does not hold up the syncs of others at its end.
-fn sync_in_steps(file: &dyn File, at: u64, len: u64) -> io::Result<()> {
-    const STEP_BYTES: u64 = 8 << 20;
-    if at == len || at.is_multiple_of(STEP_BYTES) { file.sync_data() } else { Ok(()) }
 }
 
 /// Makes a store of a stream.

@@ -11,9 +11,12 @@ mod stream;
 use crate::log::{Cut, open_error};
 use crate::storage::Dir;
 use crate::storage::disk::{DiskDir, replace_file};
+use crate::sync::atomic::Ordering;
 use crate::{Bitcask, Error};
 use std::io::{Read, Write};
+use std::num::NonZeroU64;
 use std::path::Path;
+use std::time::Duration;
 
 pub(crate) use directory::refuse_unfinished;
 pub use history::AsOf;
@@ -35,6 +38,10 @@ pub struct BackupReport {
     /// The sequence number of the last change in the copy.
     pub sequence: u64,
 }
+
+/// A segment of this length is sealed for a backup: what is shorter is sooner copied than what the log would have of so
+/// many short ones.
+const SEAL_FROM_BYTES: u64 = 1 << 20;
 
 impl Bitcask {
     /// Copies the store as it is now into the directory `target`, which is made if it is missing. The copy opens
@@ -59,7 +66,12 @@ impl Bitcask {
     /// # Errors
     /// As [`Bitcask::backup`].
     pub fn backup_in(&self, target: &dyn Dir) -> Result<BackupReport, Error> {
-        directory::copy(&*self.store.log.dir, &self.cut()?, target)
+        // A segment that is written to is copied, one that is sealed is linked.
+        let active = self.store.log.active().1;
+        if self.store.lock.is_some() && active >= SEAL_FROM_BYTES {
+            self.store.log.seal()?;
+        }
+        directory::copy(&*self.store.log.dir, &self.cut()?, target, &|bytes| self.pace(bytes))
     }
 
     /// Writes the store as it is now to `out`, in one piece whose end says that it is complete; see
@@ -68,7 +80,7 @@ impl Bitcask {
     /// # Errors
     /// [`Error::Io`] if `out` refuses, or the store cannot be read.
     pub fn backup_to(&self, out: &mut dyn Write) -> Result<BackupReport, Error> {
-        stream::write(&*self.store.log.dir, &self.cut()?, out)
+        stream::write(&*self.store.log.dir, &self.cut()?, out, &|bytes| self.pace(bytes))
     }
 
     /// [`Bitcask::backup_to`] a file, which is made, or replaced once the new one is complete and on disk.
@@ -163,6 +175,15 @@ impl Bitcask {
         input: &mut dyn Read,
     ) -> Result<BackupReport, Error> {
         stream::verify(name.as_ref(), input)
+    }
+
+    /// Waits as long as copying so much may take.
+    fn pace(&self, bytes: u64) {
+        let Some(rate) = NonZeroU64::new(self.store.backup_rate.load(Ordering::Relaxed)) else {
+            return;
+        };
+        let micros = bytes.saturating_mul(1_000_000) / rate;
+        self.store.compaction.clock.sleep(Duration::from_micros(micros));
     }
 
     fn cut(&self) -> Result<Cut, Error> {

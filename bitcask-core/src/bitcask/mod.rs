@@ -7,6 +7,7 @@ mod writes;
 
 pub use writes::Committed;
 
+use crate::counter::Counter;
 use crate::durable::{Durable, Position, block_on};
 use crate::housekeeping::Housekeeper;
 use crate::log::{Log, io_error, open_error};
@@ -89,8 +90,7 @@ impl Bitcask {
             recovered.active,
             recovered.next_id,
             recovered.next_sequence,
-            options.segment_bytes,
-            options.durability,
+            &options,
         );
         let compaction = compaction::State::new(
             &options,
@@ -107,7 +107,8 @@ impl Bitcask {
             compression: options.compression,
             compress_from_bytes: options.compress_from_bytes,
             recovery: recovered.report,
-            reads: AtomicU64::new(0),
+            reads: Counter::default(),
+            backup_rate: AtomicU64::new(options.backup_rate),
             deltas: AtomicU64::new(0),
             lock,
         });

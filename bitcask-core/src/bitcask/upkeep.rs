@@ -22,7 +22,7 @@ impl Bitcask {
             disk_bytes,
             appended_bytes,
             syncs: store.log.syncs(),
-            reads: store.reads.load(Ordering::Relaxed),
+            reads: store.reads.get(),
             deltas: store.deltas.load(Ordering::Relaxed),
             snapshots: store.snapshots.count(),
         }
@@ -109,6 +109,12 @@ impl Bitcask {
     /// means: as many as it can.
     pub fn set_compaction_rate(&self, bytes_per_second: u64) {
         self.store.compaction.set_rate(bytes_per_second);
+    }
+
+    /// Changes how many bytes a second a backup copies at most, also of one that is running. 0 means: as many as it
+    /// can. What is linked is not copied.
+    pub fn set_backup_rate(&self, bytes_per_second: u64) {
+        self.store.backup_rate.store(bytes_per_second, Ordering::Relaxed);
     }
 
     /// Stops a compaction that is running, waits for it, and lets none begin any more. Closing does so, too.

@@ -17,8 +17,8 @@ use std::time::Duration;
 const PIECE_BYTES: u64 = 64 << 10;
 /// Nobody who stops it waits longer for it to notice.
 const NAP: Duration = Duration::from_millis(20);
-/// Keys that are switched at once: some tens of microseconds, in which nobody appends.
-const SWITCH_KEYS: usize = 128;
+/// Keys that are switched at once: some tens of microseconds, in which nobody appends, nor looks a key up.
+const SWITCH_KEYS: usize = 16;
 /// Chains whose places are remembered.
 const KNOWN_CHAINS: usize = 4096;
 /// A key whose chain moves again and again is folded so often before it is folded while nobody appends.
@@ -144,13 +144,13 @@ impl<'a> Run<'a> {
     }
 
     /// Keeps to the rate.
-    fn pay(&mut self, bytes: u64) -> Done {
+    fn pay(&mut self, step: Step, bytes: u64) -> Done {
         self.unpaid += bytes;
         if self.unpaid < PIECE_BYTES {
             return Ok(());
         }
         let mut owed = std::mem::take(&mut self.unpaid);
-        self.tell(Step::Copying)?;
+        self.tell(step)?;
         // The rate may change while it waits.
         loop {
             let rate = self.state.rate.load(crate::sync::atomic::Ordering::Relaxed);
@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
             }
             at += len;
             self.read_bytes += len as u64;
-            self.pay(len as u64)?;
+            self.pay(Step::Copying, len as u64)?;
         }
         Ok(())
     }
@@ -324,7 +324,7 @@ impl<'a> Run<'a> {
         };
         output.add(log, sequence, is_deletion, write)?;
         self.written_bytes += len as u64;
-        self.pay(len as u64)
+        self.pay(Step::Copying, len as u64)
     }
 
     fn came_to_nothing(&self, id: u32) {
@@ -379,7 +379,8 @@ impl<'a> Run<'a> {
                     changed.push(record.key.to_vec());
                 }
             }
-            at += record.len;
+            let len = record.len;
+            at += len;
             if moves.len() >= SWITCH_KEYS {
                 self.switch(&mut moves, segment, &mut changed);
                 if self.state.many_chains_died() {
@@ -389,6 +390,7 @@ impl<'a> Run<'a> {
             if changed.len() >= SWITCH_KEYS {
                 self.rewrite(&mut changed)?;
             }
+            self.pay(Step::Switching, len as u64)?;
         }
         self.switch(&mut moves, segment, &mut changed);
         self.rewrite(&mut changed)?;
@@ -403,7 +405,7 @@ impl<'a> Run<'a> {
         let at = found.location;
         if let Some(input) = self.inputs.iter().find(|input| input.id == at.segment) {
             let dir = &*self.store.log.dir;
-            let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8)?;
+            let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8, false)?;
             return Ok(bytes.try_into().ok().map(u64::from_be_bytes));
         }
         if !found.is_linked {
@@ -576,7 +578,7 @@ impl<'a> Run<'a> {
         self.report.inputs += self.inputs.len();
         self.report.input_bytes += self.inputs.iter().map(|input| input.written()).sum::<u64>();
         // Who reads one of them has it open.
-        log.forget(ids.iter().copied());
+        log.forget(&ids);
         for id in ids.iter().chain(&abandoned) {
             for name in [format::file_name, format::hint_name] {
                 // What stays is removed at the next start.

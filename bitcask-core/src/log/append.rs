@@ -3,13 +3,13 @@
 use super::group::Group;
 use super::pin::{Pin, Pins};
 use super::segment::{OwnedRecord, Segment};
+use super::segments::{Current, Segments};
 use super::{io_error, lock, sync_error};
 use crate::format::{record, segment as format};
 use crate::storage::{self, Dir};
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
-use crate::{Batch, Durability, Error, Location};
-use std::collections::BTreeMap;
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::{Batch, Durability, Error, Location, Mode, Options};
 use std::sync::{Arc, OnceLock};
 
 /// Space is reserved in steps of this share of the segment's length, so that a small store stays small …
@@ -26,9 +26,9 @@ const MARK_BYTES: u64 = 4 << 10;
 pub(crate) struct Log {
     pub(crate) dir: Arc<dyn Dir>,
     segment_bytes: u64,
+    mapped_reads: bool,
     durability: AtomicU8,
-    /// Replaced whenever there is one more or less, so that a copy of it is one pointer.
-    segments: RwLock<Arc<Segments>>,
+    segments: Current,
     /// The number of the segment that is made next.
     next_id: Mutex<u32>,
     pins: Pins,
@@ -41,9 +41,6 @@ pub(crate) struct Log {
     pub(super) group: Group,
     poison: OnceLock<String>,
 }
-
-/// Segments by their numbers.
-pub(crate) type Segments = BTreeMap<u32, Arc<Segment>>;
 
 /// The log at one moment.
 pub(crate) struct Cut {
@@ -132,8 +129,7 @@ impl Log {
         active: Arc<Segment>,
         next_id: u32,
         next_sequence: u64,
-        segment_bytes: u32,
-        durability: Durability,
+        options: &Options,
     ) -> Self {
         let end = active.written();
         let group = Group::default();
@@ -142,9 +138,10 @@ impl Log {
             sealed.into_iter().chain([active.clone()]).map(|s| (s.id, s)).collect();
         Log {
             dir,
-            segment_bytes: u64::from(segment_bytes),
-            durability: AtomicU8::new(durability as u8),
-            segments: RwLock::new(Arc::new(segments)),
+            segment_bytes: u64::from(options.segment_bytes),
+            mapped_reads: options.mapped_reads && options.mode != Mode::ReadOnly,
+            durability: AtomicU8::new(options.durability as u8),
+            segments: Current::new(segments),
             next_id: Mutex::new(next_id),
             pins: Pins::default(),
             append: Mutex::new(Append {
@@ -358,7 +355,7 @@ impl Log {
             self.poison(&e);
             return Err(e);
         }
-        self.add(next.clone());
+        self.add(&next);
         self.group.sealed(old.id);
         Ok(next)
     }
@@ -398,23 +395,18 @@ impl Log {
     }
 
     /// Lets readers find a new segment.
-    pub(crate) fn add(&self, segment: Arc<Segment>) {
-        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut *segments).insert(segment.id, segment);
+    pub(crate) fn add(&self, segment: &Arc<Segment>) {
+        self.segments.change(|segments| drop(segments.insert(segment.id, segment.clone())));
     }
 
     /// Keeps readers from finding these any more. Who has one may go on reading it.
-    pub(crate) fn forget(&self, ids: impl IntoIterator<Item = u32>) {
-        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-        let segments = Arc::make_mut(&mut *segments);
-        for id in ids {
-            segments.remove(&id);
-        }
+    pub(crate) fn forget(&self, ids: &[u32]) {
+        self.segments.change(|segments| segments.retain(|id, _| !ids.contains(id)));
     }
 
     /// The segments as they are now.
     pub(crate) fn segments(&self) -> Arc<Segments> {
-        self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.segments.get()
     }
 
     /// A segment is sealed before it grows past so many bytes.
@@ -424,7 +416,7 @@ impl Log {
 
     /// Counts bytes of a segment as live, or (below zero) as dead. One that has gone needs no counting.
     pub(crate) fn book(&self, segment: u32, bytes: i64) {
-        if let Some(segment) = self.segment(segment) {
+        if let Some(segment) = self.segments.look().get(&segment) {
             segment.book(bytes);
         }
     }
@@ -499,17 +491,19 @@ impl Log {
         guess: usize,
         unwritten: impl Fn(usize) -> Option<Vec<u8>>,
     ) -> Result<OwnedRecord, Error> {
-        let found = self.readable(segment)?;
-        OwnedRecord::read(&*self.dir, &found.name, u64::from(offset), guess, |len| {
-            self.piece_of(&found, offset, len, &unwritten)
+        self.with(segment, |segment| {
+            OwnedRecord::read(&*self.dir, &segment.name, u64::from(offset), guess, |len| {
+                self.piece_of(segment, offset, len, &unwritten)
+            })
         })
     }
 
     /// Up to `len` bytes from `offset` of `segment`. [`Error::Retired`] if the segment is not there.
     pub(crate) fn piece(&self, segment: u32, offset: u32, len: usize) -> Result<Vec<u8>, Error> {
-        let found = self.readable(segment)?;
-        self.piece_of(&found, offset, len, &|len| {
-            Self::unwritten_in(&lock(&self.append), segment, u64::from(offset), len)
+        self.with(segment, |found| {
+            self.piece_of(found, offset, len, &|len| {
+                Self::unwritten_in(&lock(&self.append), segment, u64::from(offset), len)
+            })
         })
     }
 
@@ -527,13 +521,22 @@ impl Log {
             return Ok(bytes);
         }
         // It has been written in the meantime, or was never there.
-        segment.read(&*self.dir, offset, len)
+        segment.read(&*self.dir, offset, len, self.mapped_reads)
     }
 
-    /// The segment of this number, if the log has it or a pin holds it.
-    fn readable(&self, id: u32) -> Result<Arc<Segment>, Error> {
-        let found = self.segment(id).or_else(|| self.pins.segment(id));
-        found.ok_or(Error::Retired { segment: id })
+    /// Reads in the segment of this number, if the log has it or a pin holds it.
+    fn with<T>(
+        &self,
+        id: u32,
+        read: impl FnOnce(&Segment) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Some(segment) = self.segments.look().get(&id) {
+            return read(segment);
+        }
+        match self.pins.segment(id) {
+            Some(segment) => read(&segment),
+            None => Err(Error::Retired { segment: id }),
+        }
     }
 
     /// Keeps all segments that there are now readable, until the pin is dropped.
@@ -544,16 +547,14 @@ impl Log {
     }
 
     pub(crate) fn segment(&self, id: u32) -> Option<Arc<Segment>> {
-        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
-        segments.get(&id).cloned()
+        self.segments.look().get(&id).cloned()
     }
 
     /// Gives sealed segments up, as compaction does.
     #[cfg(test)]
     pub(crate) fn forget_sealed(&self) {
         let active = lock(&self.append).segment.id;
-        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut segments).retain(|id, _| *id == active);
+        self.segments.change(|segments| segments.retain(|id, _| *id == active));
     }
 
     /// Up to `len` bytes that are still in memory.

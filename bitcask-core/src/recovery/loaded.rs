@@ -99,8 +99,7 @@ pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Resu
     let name = format::hint_name(segment.id);
     let temporary = format::unfinished_hint_name(segment.id);
     let written = dir.create(&temporary).and_then(|file| {
-        storage::write_all_at(&*file, &contents, 0)?;
-        file.sync_data()?;
+        storage::write_durably(&*file, &contents)?;
         dir.rename(&temporary, &name)?;
         dir.sync()
     });

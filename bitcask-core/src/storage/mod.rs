@@ -65,6 +65,8 @@ pub trait File: Send + Sync + Debug {
     fn sync_data(&self) -> io::Result<()>;
     /// The whole contents, for walking. Only for files that no longer change.
     fn map(&self) -> io::Result<Map>;
+    /// The first `len` bytes, for reading here and there. Only where these no longer change; the file may grow.
+    fn map_front(&self, len: u64) -> io::Result<Map>;
 }
 
 /// An exclusive lock, held until dropped.
@@ -105,6 +107,19 @@ pub(crate) fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
     }
     bytes.truncate(at);
     Ok(bytes)
+}
+
+/// What is written behind the back of those who wait for the disk is synced after so many bytes: a sync of
+/// more would hold up theirs.
+pub(crate) const SYNC_BYTES: usize = 4 << 20;
+
+/// Writes `bytes` to a new file and brings them to the disk, little by little.
+pub(crate) fn write_durably(file: &dyn File, bytes: &[u8]) -> io::Result<()> {
+    for (n, piece) in bytes.chunks(SYNC_BYTES).enumerate() {
+        write_all_at(file, piece, (n * SYNC_BYTES) as u64)?;
+        file.sync_data()?;
+    }
+    Ok(())
 }
 
 /// Writes all of `buf` at `offset`.

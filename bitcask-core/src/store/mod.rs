@@ -3,8 +3,10 @@
 mod chain;
 
 pub use chain::Entry;
+pub(crate) use chain::Value;
 
 use crate::compaction;
+use crate::counter::Counter;
 use crate::durable::{Durable, block_on};
 use crate::format::record::Kind;
 use crate::keydir::{KeyDir, Place};
@@ -31,7 +33,9 @@ pub(crate) struct Store {
     pub(crate) compression: Compression,
     pub(crate) compress_from_bytes: usize,
     pub(crate) recovery: RecoveryReport,
-    pub(crate) reads: AtomicU64,
+    pub(crate) reads: Counter,
+    /// Bytes a second; 0 for as many as it can.
+    pub(crate) backup_rate: AtomicU64,
     /// Deltas appended.
     pub(crate) deltas: AtomicU64,
     /// Held until everything above is gone; none by a store that is only read.
