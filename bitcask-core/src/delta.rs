@@ -163,6 +163,21 @@ pub(crate) struct NextLink {
     pub(crate) kept_bytes: u64,
 }
 
+/// A fold that appends: easy to foresee, associative, and not commutative.
+#[cfg(any(test, feature = "fuzzing"))]
+#[derive(Debug)]
+pub struct Append;
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Fold for Append {
+    fn apply(&self, base: &[u8], delta: &[u8]) -> Result<Vec<u8>, &'static str> {
+        Ok([base, delta].concat())
+    }
+    fn compose(&self, older: &[u8], newer: &[u8]) -> Result<Vec<u8>, &'static str> {
+        Ok([older, newer].concat())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,8 @@
 //! every mutation at the door, so that bytes are read as they are, and again with their checksums put right:
 //! what passes its check was perhaps written by another version, and must not do harm either.
 
+pub use crate::delta::Append;
+
 use crate::compression::{self, Codec};
 use crate::format::hint::{self, Hint};
 use crate::format::record::{self, Head, Invalid, Kind, MAX_SEQUENCE, MAX_VALUE_LEN, Record};
@@ -12,8 +14,7 @@ use crate::format::segment as format;
 use crate::recovery::scan::{self, Index};
 use crate::storage::sim::SimDir;
 use crate::{
-    Batch, Bitcask, CompactionOptions, Compression, Error, Fold, KeyRange, Location, Options,
-    UnixMillis,
+    Batch, Bitcask, CompactionOptions, Compression, Error, KeyRange, Location, Options, UnixMillis,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -510,17 +511,6 @@ fn read_all(store: &Bitcask) -> Vec<Vec<u8>> {
     let entries = store.entries(KeyRange::all(), NOW).filter_map(Result::err);
     entries.for_each(|e| assert!(e.is_damage(), "{e}"));
     keys
-}
-
-struct Append;
-
-impl Fold for Append {
-    fn apply(&self, base: &[u8], delta: &[u8]) -> Result<Vec<u8>, &'static str> {
-        Ok([base, delta].concat())
-    }
-    fn compose(&self, older: &[u8], newer: &[u8]) -> Result<Vec<u8>, &'static str> {
-        Ok([older, newer].concat())
-    }
 }
 
 fn open(dir: &SimDir) -> Result<Bitcask, Error> {

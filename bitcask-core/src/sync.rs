@@ -1,6 +1,6 @@
 //! Locks, atomics and threads: those of the standard library, or in the tests of schedules those of `shuttle`.
 //!
-//! Built with `--cfg shuttle`, the tests in [`crate::schedules`] run every step of theirs on threads that take turns
+//! Built with `--cfg shuttle`, the tests in `schedules` run every step of theirs on threads that take turns
 //! as a seed says, and switch wherever one of these is used. So whatever threads share goes through here. `Arc`,
 //! `Weak` and `OnceLock` are the standard ones everywhere: nobody waits for them.
 

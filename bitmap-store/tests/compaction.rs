@@ -38,6 +38,16 @@ fn large(dir: &SimDir) -> Keyspace {
     Keyspace::open_in(Arc::new(dir.clone()), options).unwrap()
 }
 
+/// Checks the keyspace as it is, opened anew, and compacted once more.
+fn stays(dir: &SimDir, keyspace: Keyspace, check: impl Fn(&Keyspace)) {
+    check(&keyspace);
+    keyspace.close().unwrap();
+    let keyspace = large(dir);
+    check(&keyspace);
+    everything(&keyspace);
+    check(&keyspace);
+}
+
 #[test]
 fn a_cached_value_that_was_moved_is_changed_by_deltas_again_and_reads_back_after_reopening() {
     let dir = SimDir::new(1);
@@ -70,12 +80,7 @@ fn a_cached_value_that_was_moved_is_changed_by_deltas_again_and_reads_back_after
         let mut tx = keyspace.begin([(DB, &b"text"[..])], NOW);
         assert_eq!(tx.get(DB, b"text").unwrap().as_deref(), Some(&wanted[..]));
     };
-    check(&keyspace);
-    keyspace.close().unwrap();
-    let keyspace = large(&dir);
-    check(&keyspace);
-    everything(&keyspace);
-    check(&keyspace);
+    stays(&dir, keyspace, check);
 }
 
 #[test]
@@ -138,12 +143,7 @@ fn a_result_made_while_compacting_refers_to_what_stays() {
     let check = |keyspace: &Keyspace| {
         (0..made).for_each(|i| assert_eq!(count(keyspace, &[b'r', i]), 4500, "result {i}"));
     };
-    check(&keyspace);
-    keyspace.close().unwrap();
-    let keyspace = large(&dir);
-    check(&keyspace);
-    everything(&keyspace);
-    check(&keyspace);
+    stays(&dir, keyspace, check);
 }
 
 /// Clients mark, combine, delete and read while the log is compacted all the time.

@@ -14,8 +14,10 @@ mod reading;
 mod transactions;
 mod writing;
 
+use crate::delta::Append;
 use crate::storage::sim::SimDir;
-use crate::{Batch, Bitcask, CompactionOptions, Error, Fold, Options, UnixMillis};
+use crate::{Batch, Bitcask, CompactionOptions, Error, Options, UnixMillis};
+use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, FailurePersistence, Runner};
 use std::cell::Cell;
@@ -59,21 +61,11 @@ fn explore(scene: impl Fn() + Send + Sync + 'static) {
     Runner::new(PctScheduler::new_from_seed(seed, CHANGES, count), config()).run(move || scene());
 }
 
-struct Append;
-
-impl Fold for Append {
-    fn apply(&self, base: &[u8], delta: &[u8]) -> Result<Vec<u8>, &'static str> {
-        Ok([base, delta].concat())
-    }
-    fn compose(&self, older: &[u8], newer: &[u8]) -> Result<Vec<u8>, &'static str> {
-        Ok([older, newer].concat())
-    }
-}
-
 /// A store of tiny segments, so that a few writes fill several, and without threads of its own.
 fn open(dir: &SimDir) -> Bitcask {
     let options = Options {
         segment_bytes: 400,
+        mapped_reads: thread_rng().gen_bool(0.5),
         fold: Some(Arc::new(Append)),
         background: false,
         ..Options::default()

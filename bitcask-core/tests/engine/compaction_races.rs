@@ -31,6 +31,15 @@ fn fill(store: &Bitcask) {
     store.put(b"filler", &[0; 4050], NOW).unwrap();
 }
 
+/// Checks the store as it is, compacted once more, and opened anew.
+fn stays(dir: &SimDir, store: Bitcask, check: impl Fn(&Bitcask)) {
+    check(&store);
+    everything(&store);
+    check(&store);
+    drop(store);
+    check(&open(dir).unwrap());
+}
+
 const STEPS: [Step; 6] = [
     Step::Copying,
     Step::Syncing,
@@ -89,11 +98,7 @@ fn a_delete_while_compacting_deletes_whenever_it_comes() {
         let check = |store: &Bitcask| {
             assert_eq!((store.contains(b"k"), store.contains(b"kept")), (false, true), "{step:?}");
         };
-        check(&store);
-        everything(&store);
-        check(&store);
-        drop(store);
-        check(&open(&dir).unwrap());
+        stays(&dir, store, check);
     }
 }
 
@@ -110,11 +115,7 @@ fn a_put_while_compacting_is_what_is_read_whenever_it_comes() {
                 let found = store.get(key, NOW).unwrap();
                 assert_eq!(found.as_deref(), Some(&b"new"[..]), "{step:?}");
             };
-            check(&store);
-            everything(&store);
-            check(&store);
-            drop(store);
-            check(&open(&dir).unwrap());
+            stays(&dir, store, check);
         }
     }
 }

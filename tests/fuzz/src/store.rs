@@ -5,10 +5,11 @@
 //! which begins with its faults and goes on, operation by operation, to its end or to an error. What is found
 //! after it must be a state that the store went through, and no older than what it acknowledged.
 
+use bitcask_core::fuzzing::Append;
 use bitcask_core::storage::sim::{Faults, SimDir};
 use bitcask_core::{
-    Batch, Bitcask, CompactionOptions, Compression, Durability, Error, Fold, KeyRange, Options,
-    Snapshot, UnixMillis,
+    Batch, Bitcask, CompactionOptions, Compression, Durability, Error, KeyRange, Options, Snapshot,
+    UnixMillis,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
@@ -359,17 +360,6 @@ fn contents_then(snapshot: &Snapshot<'_>) -> Contents {
         Some((key, (value, found.expires_at)))
     };
     snapshot.keys(KeyRange::all()).filter_map(read).collect()
-}
-
-struct Append;
-
-impl Fold for Append {
-    fn apply(&self, base: &[u8], delta: &[u8]) -> Result<Vec<u8>, &'static str> {
-        Ok([base, delta].concat())
-    }
-    fn compose(&self, older: &[u8], newer: &[u8]) -> Result<Vec<u8>, &'static str> {
-        Ok([older, newer].concat())
-    }
 }
 
 /// `how` chooses when writes are acknowledged, and how values are compressed.
