@@ -85,7 +85,7 @@ mod store;
 mod transaction;
 mod view;
 
-pub use backup::{AsOf, BackupReport};
+pub use backup::{AsOf, BackupReport, CopyProgress};
 pub use batch::{Batch, RecordIndex};
 pub use bitcask::{Bitcask, Committed};
 pub use clock::{Clock, SystemClock, UnixMillis};
