@@ -99,6 +99,8 @@ impl Bitcask {
         // A segment that is written to is copied, one that is sealed is linked.
         let active = self.store.log.active().1;
         if self.store.lock.is_some() && active >= SEAL_FROM_BYTES {
+            // Nobody waits for this sync, and little is left to that of sealing, for which writers wait.
+            self.store.sync()?;
             self.store.log.seal()?;
         }
         let pace = &|bytes| self.pace(bytes);
