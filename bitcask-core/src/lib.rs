@@ -88,7 +88,7 @@ mod sync;
 mod transaction;
 mod view;
 
-pub use backup::{AsOf, BackupReport};
+pub use backup::{AsOf, BackupReport, CopyProgress};
 pub use batch::{Batch, RecordIndex};
 pub use bitcask::{Bitcask, Committed};
 pub use clock::{Clock, SystemClock, UnixMillis};

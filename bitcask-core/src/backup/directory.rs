@@ -1,6 +1,6 @@
 //! A store's files in another directory, whole or not to be opened.
 
-use super::{BackupReport, stream};
+use super::{BackupReport, CopyProgress, stream};
 use crate::Error;
 use crate::format::segment::{self as format, Head};
 use crate::log::{Cut, Front, Segment, io_error, sync_error};
@@ -126,6 +126,7 @@ pub(super) fn copy(
     cut: &Cut,
     target: &dyn Dir,
     pace: &dyn Fn(u64),
+    progress: &mut dyn FnMut(CopyProgress),
 ) -> Result<BackupReport, Error> {
     let target = Target::hold(target)?;
     let (mut kept, mut wanting) = (Vec::new(), Vec::new());
@@ -144,6 +145,9 @@ pub(super) fn copy(
         sequence: cut.sequence,
         ..BackupReport::default()
     };
+    let total_bytes = cut.segments.iter().map(|(_, len)| len).sum();
+    let wanted: u64 = wanting.iter().map(|(_, len)| len).sum();
+    let mut done_bytes = total_bytes - wanted;
     for (segment, len) in wanting {
         let id = segment.id;
         for name in [&segment.name, &format::hint_name(id), &format::unfinished_name(id)] {
@@ -155,8 +159,15 @@ pub(super) fn copy(
         let sealed = segment.is_sealed();
         if sealed && target.dir.link(&segment.name, source, &segment.name).is_ok() {
             report.linked += 1;
+            done_bytes += len;
+            progress(CopyProgress { done_bytes, total_bytes });
         } else {
-            copy_file(source, &*segment.file, &segment.name, len, target.dir, pace)?;
+            let mut copied = |bytes| {
+                pace(bytes);
+                done_bytes += bytes;
+                progress(CopyProgress { done_bytes, total_bytes });
+            };
+            copy_file(source, &*segment.file, &segment.name, len, target.dir, &mut copied)?;
             report.copied_bytes += len;
         }
         if sealed {
@@ -217,14 +228,14 @@ fn there(target: &Target<'_>, segment: &Segment, len: u64) -> Result<bool, Error
     Ok(have == len && !unfinished && segment.is_sealed())
 }
 
-/// Copies the first `len` bytes of `file`, which is `name` in `source`, and syncs them.
+/// Copies the first `len` bytes of `file`, which is `name` in `source`, and syncs them; tells `copied` of each piece.
 pub(super) fn copy_file(
     source: &dyn Dir,
     file: &dyn File,
     name: &str,
     len: u64,
     target: &dyn Dir,
-    pace: &dyn Fn(u64),
+    copied: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
     let fail = |op, e| io_error(target, name, op, e);
     let copy = target.create(name).map_err(|e| fail("create", e))?;
@@ -239,7 +250,7 @@ pub(super) fn copy_file(
         if at == len || at.is_multiple_of(storage::SYNC_BYTES as u64) {
             copy.sync_data().map_err(|e| fail("sync", e))?;
         }
-        pace(piece.len() as u64);
+        copied(piece.len() as u64);
     }
     Ok(())
 }

@@ -39,6 +39,16 @@ pub struct BackupReport {
     pub sequence: u64,
 }
 
+/// How far [`Bitcask::backup_telling`] has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CopyProgress {
+    /// Bytes that are in the copy by now: linked, copied, or there before.
+    pub done_bytes: u64,
+    /// Bytes that it will have.
+    pub total_bytes: u64,
+}
+
 /// A segment of this length is sealed for a backup: what is shorter is sooner copied than what the log would have of so
 /// many short ones.
 const SEAL_FROM_BYTES: u64 = 1 << 20;
@@ -56,9 +66,21 @@ impl Bitcask {
     /// [`Error::NotABackup`] if `target` holds anything else, or was written to since; [`Error::Locked`] while
     /// somebody uses `target`; [`Error::Full`], [`Error::Io`].
     pub fn backup(&self, target: impl AsRef<Path>) -> Result<BackupReport, Error> {
+        self.backup_telling(target, &mut |_| {})
+    }
+
+    /// [`Bitcask::backup`] that tells `progress` of every piece that it has copied, and of every segment.
+    ///
+    /// # Errors
+    /// As [`Bitcask::backup`].
+    pub fn backup_telling(
+        &self,
+        target: impl AsRef<Path>,
+        progress: &mut dyn FnMut(CopyProgress),
+    ) -> Result<BackupReport, Error> {
         let target = target.as_ref();
         let dir = DiskDir::open(target).map_err(|e| open_error(target, e))?;
-        self.backup_in(&dir)
+        self.backup_into(&dir, progress)
     }
 
     /// [`Bitcask::backup`] into an open directory.
@@ -66,12 +88,23 @@ impl Bitcask {
     /// # Errors
     /// As [`Bitcask::backup`].
     pub fn backup_in(&self, target: &dyn Dir) -> Result<BackupReport, Error> {
+        self.backup_into(target, &mut |_| {})
+    }
+
+    fn backup_into(
+        &self,
+        target: &dyn Dir,
+        progress: &mut dyn FnMut(CopyProgress),
+    ) -> Result<BackupReport, Error> {
         // A segment that is written to is copied, one that is sealed is linked.
         let active = self.store.log.active().1;
         if self.store.lock.is_some() && active >= SEAL_FROM_BYTES {
+            // Nobody waits for this sync, and little is left to that of sealing, for which writers wait.
+            self.store.sync()?;
             self.store.log.seal()?;
         }
-        directory::copy(&*self.store.log.dir, &self.cut()?, target, &|bytes| self.pace(bytes))
+        let pace = &|bytes| self.pace(bytes);
+        directory::copy(&*self.store.log.dir, &self.cut()?, target, pace, progress)
     }
 
     /// Writes the store as it is now to `out`, in one piece whose end says that it is complete; see

@@ -214,7 +214,10 @@ fn a_long_segment_that_is_written_to_is_sealed_for_a_backup_and_linked() {
     for i in 0..20_u8 {
         store.put(&[i], &[i; 100_000], NOW).unwrap();
     }
-    let first = store.backup(path.join("backup")).unwrap();
+    let mut seen = Vec::new();
+    let first = store.backup_telling(path.join("backup"), &mut |told| seen.push(told)).unwrap();
+    let (done, total) = seen.last().map(|told| (told.done_bytes, told.total_bytes)).unwrap();
+    assert!(seen.len() == 2 && done == total && total > 2_000_000, "{seen:?}");
     assert_eq!((first.linked, first.segments), (1, 2));
     assert!(first.copied_bytes < 1000, "{first:?}");
     store.put(b"more", b"v", NOW).unwrap();
