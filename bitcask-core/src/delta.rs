@@ -164,11 +164,11 @@ pub(crate) struct NextLink {
 }
 
 /// A fold that appends: easy to foresee, associative, and not commutative.
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(all(test, shuttle), feature = "fuzzing"))]
 #[derive(Debug)]
 pub struct Append;
 
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(all(test, shuttle), feature = "fuzzing"))]
 impl Fold for Append {
     fn apply(&self, base: &[u8], delta: &[u8]) -> Result<Vec<u8>, &'static str> {
         Ok([base, delta].concat())
