@@ -2,7 +2,8 @@
 //!
 //! Built with `--cfg shuttle`, the tests in `schedules` run every step of theirs on threads that take turns
 //! as a seed says, and switch wherever one of these is used. So whatever threads share goes through here. `Arc`,
-//! `Weak` and `OnceLock` are the standard ones everywhere: nobody waits for them.
+//! `Weak` and `OnceLock` are the standard ones everywhere, and nobody waits for one: what is put into a `OnceLock` is
+//! made before.
 
 #[cfg(all(test, shuttle))]
 use shuttle as of;

@@ -175,7 +175,11 @@ impl Segment {
     /// Written bytes, if they are mapped.
     fn mapped(&self, offset: u64, len: usize) -> Option<&[u8]> {
         let mapping = if self.is_sealed() { &self.whole } else { &self.front };
-        let map = mapping.get_or_init(|| self.file.map_front(self.written()).ok()).as_ref()?;
+        if mapping.get().is_none() {
+            // Should another do the same just now, one of the two is for nothing, and neither waits.
+            let _ = mapping.set(self.file.map_front(self.written()).ok());
+        }
+        let map = mapping.get()?.as_ref()?;
         let from = usize::try_from(offset).ok()?;
         (**map).as_ref().get(from..from.checked_add(len)?)
     }
