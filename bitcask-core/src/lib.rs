@@ -83,6 +83,7 @@ mod snapshot;
 mod stats;
 mod store;
 mod transaction;
+mod verify;
 mod view;
 
 pub use backup::{AsOf, BackupReport, CopyProgress};
@@ -108,3 +109,4 @@ pub use snapshot::Snapshot;
 pub use stats::{SegmentStats, Stats};
 pub use store::Entry;
 pub use transaction::Transaction;
+pub use verify::{Damage, Unfinished, VerifyProgress, VerifyReport};
