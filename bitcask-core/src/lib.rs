@@ -86,6 +86,7 @@ mod stats;
 mod store;
 mod sync;
 mod transaction;
+mod verify;
 mod view;
 
 pub use backup::{AsOf, BackupReport, CopyProgress};
@@ -111,3 +112,4 @@ pub use snapshot::Snapshot;
 pub use stats::{SegmentStats, Stats};
 pub use store::Entry;
 pub use transaction::Transaction;
+pub use verify::{Damage, Unfinished, VerifyProgress, VerifyReport};

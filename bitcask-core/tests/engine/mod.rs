@@ -18,6 +18,7 @@ mod recovery;
 mod salvage;
 mod snapshots;
 mod transactions;
+mod verify;
 
 use bitcask_core::storage::sim::SimDir;
 use bitcask_core::{Bitcask, Clock, Fold, Options, UnixMillis};
