@@ -27,6 +27,7 @@ const OURS: &[&str] =
 /// A third-party crate, a crate of ours, and where in its sources it may be named. An empty path is
 /// everywhere.
 const HOMES: &[(&str, &str, &[&str])] = &[
+    ("arc-swap", "bitcask-core", &["log/segments.rs"]),
     ("crc32fast", "bitcask-core", &["format"]),
     ("lz4_flex", "bitcask-core", &["compression.rs"]),
     ("memmap2", "bitcask-core", &["storage/mmap.rs"]),
