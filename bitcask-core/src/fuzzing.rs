@@ -226,7 +226,9 @@ pub fn segment(bytes: &[u8]) {
 
 /// Of each key the value; `None` if it cannot be read.
 fn values(store: &Bitcask, keys: &[Vec<u8>]) -> Vec<Option<Option<Vec<u8>>>> {
-    keys.iter().map(|key| store.get(key, NOW).ok()).collect()
+    // The value of one that has expired is not read.
+    let value = |key: &Vec<u8>| store.entry(key).and_then(|_| store.get(key, NOW)).ok();
+    keys.iter().map(value).collect()
 }
 
 /// A backup verifies, and what is restored of it is the store.
