@@ -71,7 +71,7 @@ impl Bitcask {
     /// As [`Bitcask::open`].
     pub fn open_in(dir: Arc<dyn Dir>, options: Options) -> Result<Self, Error> {
         backup::refuse_unfinished(&*dir)?;
-        recovery::check_directory(&*dir, options.mode, LOCK_NAME)?;
+        recovery::check_directory(&*dir, &options)?;
         let read_only = options.mode == Mode::ReadOnly;
         let (lock, recovered) = if read_only {
             (None, recovery::view(&dir)?)
@@ -100,6 +100,7 @@ impl Bitcask {
         let store = Arc::new(Store {
             log,
             compaction,
+            adopted: recovered.adopted,
             keydir: RwLock::new(recovered.keydir),
             snapshots: Snapshots::default(),
             fold: options.fold,

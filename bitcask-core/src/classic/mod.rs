@@ -28,6 +28,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub(crate) mod adopted;
+pub(crate) mod adoption;
 mod basho;
 mod bitgask;
 mod directory;
@@ -37,6 +39,7 @@ pub(crate) mod fuzzing;
 mod import;
 mod layout;
 mod prologic;
+pub(crate) mod reading;
 mod scan;
 #[cfg(test)]
 mod tests;

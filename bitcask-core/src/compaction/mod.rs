@@ -16,7 +16,6 @@ pub(crate) use policy::Facts;
 pub use policy::{CompactionOptions, Thresholds, Triggers};
 
 use crate::format::retired::Retired;
-use crate::format::segment::HEADER_LEN;
 use crate::log::lock;
 use crate::store::Store;
 use crate::view::DANGLING;
@@ -310,9 +309,9 @@ impl Store {
         wanted
             .map(|segment| {
                 let bytes = segment.written();
-                let records = bytes.saturating_sub(HEADER_LEN as u64);
+                let records = bytes.saturating_sub(segment.start() as u64);
                 let dead_bytes = records.saturating_sub(segment.live_bytes());
-                Facts { id: segment.id, bytes, dead_bytes }
+                Facts { id: segment.id, bytes, dead_bytes, is_classic: segment.reading.is_some() }
             })
             .collect()
     }
@@ -321,7 +320,7 @@ impl Store {
         self.count_dead_chains();
         let (_, total_bytes) = self.log.size();
         let segments = self.log.segments();
-        let needed = |segment: &Arc<crate::log::Segment>| segment.live_bytes() + HEADER_LEN as u64;
+        let needed = |segment: &Arc<crate::log::Segment>| segment.live_bytes() + segment.start() as u64;
         let needed: u64 = segments.values().map(needed).sum();
         Reclaimable { total_bytes, dead_bytes: total_bytes.saturating_sub(needed) }
     }

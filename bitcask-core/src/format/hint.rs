@@ -91,6 +91,15 @@ pub(crate) struct Hint<'a> {
 impl<'a> Hint<'a> {
     /// Checks all of a hint file, so that walking its entries cannot fail. The error says what is wrong.
     pub(crate) fn parse(bytes: &'a [u8], segment: u32) -> Result<Self, &'static str> {
+        Self::parse_from(bytes, segment, segment::HEADER_LEN)
+    }
+
+    /// As [`Hint::parse`], of a segment whose first record can begin at `start`.
+    pub(crate) fn parse_from(
+        bytes: &'a [u8],
+        segment: u32,
+        start: usize,
+    ) -> Result<Self, &'static str> {
         if bytes.len() < HEADER_LEN + 4 || bytes[..6] != MAGIC {
             return Err("this is not a hint file");
         }
@@ -111,7 +120,7 @@ impl<'a> Hint<'a> {
             retired: Retired::decode(retired)?,
         };
         let hint = Hint { segment, covered: be_u32(body, 12), totals, entries };
-        if (hint.covered as usize) < segment::HEADER_LEN {
+        if (hint.covered as usize) < start {
             return Err("the hint covers less than the segment's header");
         }
         let mut rest = hint.entries;
@@ -173,19 +182,36 @@ pub(crate) fn encode<'a>(
     totals: &Totals,
     entries: impl Iterator<Item = HintEntry<'a>>,
 ) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&VERSION.to_be_bytes());
-    out.extend_from_slice(&segment.to_be_bytes());
-    out.extend_from_slice(&covered.to_be_bytes());
-    out.extend_from_slice(&totals.max_sequence.to_be_bytes());
-    out.extend_from_slice(&[0; 8]);
-    out.extend_from_slice(&totals.min_sequence.to_be_bytes());
-    let retired = totals.retired.encode();
-    out.extend_from_slice(&(retired.len() as u32).to_be_bytes());
-    out.extend_from_slice(&retired);
-    let mut count = 0_u64;
-    for entry in entries {
+    let mut writer = Writer::new(segment, covered, totals);
+    entries.for_each(|entry| writer.entry(entry));
+    writer.finish()
+}
+
+/// A hint file as it is made.
+pub(crate) struct Writer {
+    out: Vec<u8>,
+    count: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(segment: u32, covered: u32, totals: &Totals) -> Self {
+        let mut out = Vec::new();
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&VERSION.to_be_bytes());
+        out.extend_from_slice(&segment.to_be_bytes());
+        out.extend_from_slice(&covered.to_be_bytes());
+        out.extend_from_slice(&totals.max_sequence.to_be_bytes());
+        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(&totals.min_sequence.to_be_bytes());
+        let retired = totals.retired.encode();
+        out.extend_from_slice(&(retired.len() as u32).to_be_bytes());
+        out.extend_from_slice(&retired);
+        Writer { out, count: 0 }
+    }
+
+    /// Adds the next entry in order.
+    pub(crate) fn entry(&mut self, entry: HintEntry<'_>) {
+        let out = &mut self.out;
         let tag = entry.kind as u8 | if entry.refers { FLAG_REFERS } else { 0 };
         out.extend_from_slice(&(u32::from(tag) << 24 | entry.key.len() as u32).to_be_bytes());
         out.extend_from_slice(&entry.sequence.to_be_bytes());
@@ -196,12 +222,16 @@ pub(crate) fn encode<'a>(
             out.extend_from_slice(&link.bytes.to_be_bytes());
         }
         out.extend_from_slice(entry.key);
-        count += 1;
+        self.count += 1;
     }
-    out[24..32].copy_from_slice(&count.to_be_bytes());
-    let crc = crc32fast::hash(&out);
-    out.extend_from_slice(&crc.to_be_bytes());
-    out
+
+    /// The whole file.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.out[24..32].copy_from_slice(&self.count.to_be_bytes());
+        let crc = crc32fast::hash(&self.out);
+        self.out.extend_from_slice(&crc.to_be_bytes());
+        self.out
+    }
 }
 
 #[cfg(test)]

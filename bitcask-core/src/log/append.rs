@@ -3,7 +3,8 @@
 use super::group::Group;
 use super::pin::{Pin, Pins};
 use super::segment::{OwnedRecord, Segment};
-use super::{io_error, lock, sync_error};
+use super::{corrupt, io_error, lock, sync_error};
+use crate::classic::reading;
 use crate::format::{record, segment as format};
 use crate::storage::{self, Dir};
 use crate::{Batch, Durability, Error, Location};
@@ -497,17 +498,33 @@ impl Log {
         unwritten: impl Fn(usize) -> Option<Vec<u8>>,
     ) -> Result<OwnedRecord, Error> {
         let found = self.readable(segment)?;
+        if let Some(reading) = found.reading {
+            let offset = u64::from(offset);
+            return OwnedRecord::read_classic(&*self.dir, &found, reading, offset, guess);
+        }
         OwnedRecord::read(&*self.dir, &found.name, u64::from(offset), guess, |len| {
             self.piece_of(&found, offset, len, &unwritten)
         })
     }
 
-    /// Up to `len` bytes from `offset` of `segment`. [`Error::Retired`] if the segment is not there.
-    pub(crate) fn piece(&self, segment: u32, offset: u32, len: usize) -> Result<Vec<u8>, Error> {
+    /// The front of the record at `offset` of `segment`: up to `len` bytes, whose checksum is not verified; and by
+    /// how much the record is longer than what lies in the file. [`Error::Retired`] if the segment is not there.
+    pub(crate) fn front(
+        &self,
+        segment: u32,
+        offset: u32,
+        len: usize,
+    ) -> Result<(Vec<u8>, usize), Error> {
         let found = self.readable(segment)?;
-        self.piece_of(&found, offset, len, &|len| {
+        let piece = self.piece_of(&found, offset, len, &|len| {
             Self::unwritten_in(&lock(&self.append), segment, u64::from(offset), len)
-        })
+        })?;
+        let Some(reading) = found.reading else { return Ok((piece, 0)) };
+        let offset = u64::from(offset);
+        let (front, _) = reading
+            .front(offset, &piece)
+            .map_err(|reason| corrupt(&*self.dir, &found.name, offset, reason))?;
+        Ok((front, reading::GROWTH))
     }
 
     fn piece_of(

@@ -1,6 +1,7 @@
 //! Reading a key's records: the newest, its head, and the chain that it ends.
 
 use super::Store;
+use crate::classic::adopted::segment_name;
 use crate::format::record::{self, Head, Invalid, Kind};
 use crate::log::OwnedRecord;
 use crate::metadata::{Carrier, Metadata};
@@ -33,7 +34,7 @@ pub struct Entry {
 
 impl Store {
     pub(crate) fn damaged(&self, at: Location, reason: &'static str) -> Error {
-        let name = crate::format::segment::file_name(at.segment);
+        let name = segment_name(self.adopted.as_deref(), at.segment);
         crate::log::corrupt(&*self.log.dir, &name, u64::from(at.offset), reason)
     }
 
@@ -41,8 +42,9 @@ impl Store {
     fn head(&self, key: &[u8], segment: u32, offset: u32) -> Result<Head, Error> {
         let at = Location { segment, offset, len: 0 };
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let front = self.log.piece(segment, offset, record::MAX_HEAD_LEN + key.len())?;
-        let head = Head::parse(&front).map_err(|invalid| match invalid {
+        let wanted = record::MAX_HEAD_LEN + key.len();
+        let (front, growth) = self.log.front(segment, offset, wanted)?;
+        let mut head = Head::parse(&front).map_err(|invalid| match invalid {
             Invalid::Short(_) => self.damaged(at, "the segment ends within a record"),
             Invalid::Bad(reason) => self.damaged(at, reason),
         })?;
@@ -50,6 +52,8 @@ impl Store {
         if found != Some(key) || !head.kind.is_value() {
             return Err(self.damaged(at, "the record is not the one that the index says"));
         }
+        // What the index says, and what links say, is a record's length in its file.
+        head.len -= growth;
         if head.len <= SHORT_BYTES {
             self.read(key, segment, offset, head.len)?;
         }

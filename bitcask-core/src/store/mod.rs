@@ -4,6 +4,7 @@ mod chain;
 
 pub use chain::Entry;
 
+use crate::classic::adopted::Adopted;
 use crate::compaction;
 use crate::durable::{Durable, block_on};
 use crate::format::record::Kind;
@@ -26,6 +27,8 @@ pub(crate) struct Store {
     pub(crate) keydir: RwLock<KeyDir>,
     pub(crate) snapshots: Snapshots,
     pub(crate) compaction: compaction::State,
+    /// Another Bitcask's files that are its first segments, while some of them are there.
+    pub(crate) adopted: Option<Arc<Adopted>>,
     pub(crate) fold: Option<Arc<dyn Fold>>,
     pub(crate) compression: Compression,
     pub(crate) compress_from_bytes: usize,
