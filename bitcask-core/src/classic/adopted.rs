@@ -204,7 +204,7 @@ mod tests {
                 "0000000000000007",
                 "000f",
                 "31302e6269746361736b2e64617461",
-                "GOLDEN_CRC",
+                "2029b1e4",
             )
         );
         assert_eq!(Adopted::decode(&good), Ok(adopted));

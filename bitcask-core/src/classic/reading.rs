@@ -5,9 +5,9 @@
 use super::basho;
 use super::layout::{Format, Value};
 use super::scan::{self, Scanner, What};
+use crate::UnixMillis;
 use crate::format::record::{self, Kind, MAX_KEY_LEN, MAX_VALUE_LEN};
 use crate::storage::File;
-use crate::UnixMillis;
 use std::io;
 
 pub(super) const FORMAT: Format = Format::Basho { expiry_secs: None };
@@ -159,7 +159,10 @@ mod tests {
             let enough = (record::MAX_HEAD_LEN + record.key.len()).min(data.len() - at);
             let (front, len) = reading.front(stretch.offset, &data[at..at + enough]).unwrap();
             let head = Head::parse(&front).unwrap();
-            assert_eq!((head.len, head.sequence, len), (found.len(), record.sequence, stretch.len as usize));
+            assert_eq!(
+                (head.len, head.sequence, len),
+                (found.len(), record.sequence, stretch.len as usize)
+            );
             assert_eq!((head.timestamp, head.kind), (record.timestamp, record.kind));
             // A damaged one is none, and where it is cut neither.
             for byte in at..at + stretch.len as usize {

@@ -320,7 +320,8 @@ impl Store {
         self.count_dead_chains();
         let (_, total_bytes) = self.log.size();
         let segments = self.log.segments();
-        let needed = |segment: &Arc<crate::log::Segment>| segment.live_bytes() + segment.start() as u64;
+        let needed =
+            |segment: &Arc<crate::log::Segment>| segment.live_bytes() + segment.start() as u64;
         let needed: u64 = segments.values().map(needed).sum();
         Reclaimable { total_bytes, dead_bytes: total_bytes.saturating_sub(needed) }
     }

@@ -616,7 +616,8 @@ impl<'a> Run<'a> {
         // Who reads one of them has it open.
         log.forget(ids.iter().copied());
         let files = self.inputs.iter().flat_map(|input| input.file_names());
-        let numbers = abandoned.iter().flat_map(|id| [format::file_name(*id), format::hint_name(*id)]);
+        let numbers =
+            abandoned.iter().flat_map(|id| [format::file_name(*id), format::hint_name(*id)]);
         for name in files.chain(numbers) {
             // What stays is removed at the next start.
             let _ = remove(log, &name);

@@ -123,7 +123,8 @@ pub(super) fn load_classic(
                     let (contents, entries) = adoption::index(dir, id, listed, &mut report)?;
                     if entries < listed.reading.entries {
                         let at = report.named.first().map_or(0, |skipped| skipped.offset);
-                        let reason = "entries that were sound when the file was taken over are so no more";
+                        let reason =
+                            "entries that were sound when the file was taken over are so no more";
                         return Err(corrupt(dir, &listed.name, at, reason));
                     }
                     rebuilt = true;
@@ -138,7 +139,10 @@ pub(super) fn load_classic(
         }
     };
     let covered = listed.len as usize;
-    Ok((Loaded { segment, bytes: None, hint: Some(hint), covered, newest: false }, rebuilt && !read_only))
+    Ok((
+        Loaded { segment, bytes: None, hint: Some(hint), covered, newest: false },
+        rebuilt && !read_only,
+    ))
 }
 
 /// Writes the hint of a segment whose whole contents are `bytes`.
