@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 /// |-----:|----------|-------------------------------------------------------------|
 /// |    6 | magic    | `"BCBAK\n"`                                                 |
 /// |    2 | version  | 1                                                           |
+/// |      | adopted  | only if another Bitcask's files are segments: the list of them, as a segment of the number 2^32 − 1 |
 /// |      | segments | each as below, in ascending order of their numbers          |
 /// |    4 | end      | 0, which is no segment's number                             |
 /// |    4 | count    | number of segments                                          |
@@ -35,6 +36,11 @@ use std::path::{Path, PathBuf};
 const MAGIC: [u8; 6] = *b"BCBAK\n";
 const VERSION: u16 = 1;
 const PIECE_BYTES: usize = 1 << 20;
+/// What the list of another Bitcask's files has for a number.
+const ADOPTED: u32 = u32::MAX;
+const _: () = assert!(ADOPTED > format::MAX_ID);
+/// A list is shorter: it would be of more files than a directory can hold.
+const MAX_ADOPTED_BYTES: usize = 1 << 28;
 
 /// Writes what a cut of the log holds.
 pub(super) fn write(dir: &dyn Dir, cut: &Cut, out: &mut dyn Write) -> Result<BackupReport, Error> {
@@ -43,6 +49,13 @@ pub(super) fn write(dir: &dyn Dir, cut: &Cut, out: &mut dyn Write) -> Result<Bac
     let failed = |source| Error::Io { op: "write the backup", path: PathBuf::new(), source };
     out.put(&MAGIC).map_err(failed)?;
     out.put(&VERSION.to_be_bytes()).map_err(failed)?;
+    if let Some(adopted) = &cut.adopted {
+        let list = adopted.encode();
+        let len = u32::try_from(list.len()).expect("a list is short");
+        out.put(&ADOPTED.to_be_bytes()).map_err(failed)?;
+        out.put(&len.to_be_bytes()).map_err(failed)?;
+        out.put(&list).and_then(|()| out.put_crc()).map_err(failed)?;
+    }
     let mut piece = Vec::new();
     let mut abandoned = cut.abandoned.iter().peekable();
     for (segment, len) in &cut.segments {
@@ -105,6 +118,8 @@ impl Summed<&mut dyn Write> {
 /// What is read of a stream.
 #[derive(Debug)]
 pub(super) enum Part<'a> {
+    /// Another Bitcask's files are segments, and these are they. Comes first.
+    Adopted(Adopted),
     /// A segment of so many bytes begins; none, and it is a number that came to nothing.
     Segment { id: u32, len: usize },
     /// More of its contents.
@@ -136,8 +151,13 @@ pub(super) fn read(
     }
     let (mut count, mut previous) = (0_u32, 0);
     let mut piece = vec![0; PIECE_BYTES];
+    let mut next = u32::from_be_bytes(input.array()?);
+    if next == ADOPTED {
+        take(Part::Adopted(input.adopted()?))?;
+        next = u32::from_be_bytes(input.array()?);
+    }
     loop {
-        let id = u32::from_be_bytes(input.array()?);
+        let id = std::mem::replace(&mut next, 0);
         if id == 0 {
             break;
         }
@@ -155,6 +175,7 @@ pub(super) fn read(
         }
         input.check_crc()?;
         take(Part::SegmentEnd)?;
+        next = u32::from_be_bytes(input.array()?);
     }
     let counted = u32::from_be_bytes(input.array()?);
     let sequence = u64::from_be_bytes(input.array()?);
@@ -203,6 +224,23 @@ impl Source<'_> {
         Ok(bytes)
     }
 
+    /// The list that comes behind its number.
+    fn adopted(&mut self) -> Result<Adopted, Error> {
+        let len = u32::from_be_bytes(self.array()?) as usize;
+        if len > MAX_ADOPTED_BYTES {
+            return Err(self.damaged("the list of files that were taken over is too long"));
+        }
+        let mut bytes = Vec::new();
+        // What the length says is believed as far as there is something.
+        while bytes.len() < len {
+            let start = bytes.len();
+            bytes.resize(len.min(start + PIECE_BYTES), 0);
+            self.fill(&mut bytes[start..])?;
+        }
+        self.check_crc()?;
+        Adopted::decode(&bytes).map_err(|reason| self.damaged(reason))
+    }
+
     fn check_crc(&mut self) -> Result<(), Error> {
         let expected = self.crc.clone().finalize();
         if u32::from_be_bytes(self.array()?) == expected {
@@ -220,11 +258,20 @@ pub(super) fn restore(
 ) -> Result<BackupReport, Error> {
     let mut report = BackupReport::default();
     let mut current: Option<(String, std::sync::Arc<dyn storage::File>, u64)> = None;
+    let mut adopted = None;
     read(name, input, &mut |part| {
         match part {
+            Part::Adopted(list) => {
+                adoption::write(dir, &list)?;
+                adopted = Some(list);
+            }
             Part::Segment { id, len } => {
-                let name =
-                    if len == 0 { format::unfinished_name(id) } else { format::file_name(id) };
+                let name = match len {
+                    0 if adopted.as_ref().is_none_or(|list| list.file(id).is_none_or(|file| file.len > 0)) => {
+                        format::unfinished_name(id)
+                    }
+                    _ => segment_name(adopted.as_ref(), id),
+                };
                 let file =
                     dir.create(&name).map_err(|e| crate::log::io_error(dir, &name, "create", e))?;
                 current = Some((name, file, 0));

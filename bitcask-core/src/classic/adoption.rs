@@ -128,6 +128,30 @@ pub(crate) fn find(
     Ok(Some(Found { adopted, there, hints, survey }))
 }
 
+/// The list of a directory, taken over or not, for whoever looks at its files without opening it. Of files that
+/// were not taken over, nobody knows how many entries are sound.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn look(dir: &dyn Dir, names: &[String], is_store: bool) -> Result<Option<Adopted>, Error> {
+    if names.iter().any(|name| name == adopted::NAME) {
+        read(dir).map(Some)
+    } else if !is_store && is_adoptable(names) {
+        propose(dir, names, [0; 4]).map(|(adopted, _)| Some(adopted))
+    } else {
+        Ok(None)
+    }
+}
+
+/// The name of a file that was taken over, if one is there.
+pub(crate) fn any_file(dir: &dyn Dir, names: &[String]) -> Result<Option<String>, Error> {
+    let adopted = look(dir, names, false)?;
+    Ok(adopted.and_then(|adopted| {
+        let mut listed = adopted.files().map(|(_, file)| &file.name);
+        listed.find(|name| names.contains(name)).cloned()
+    }))
+}
+
 /// The list in `dir`.
 pub(crate) fn read(dir: &dyn Dir) -> Result<Adopted, Error> {
     let name = adopted::NAME;

@@ -4,6 +4,7 @@ use super::group::Group;
 use super::pin::{Pin, Pins};
 use super::segment::{OwnedRecord, Segment};
 use super::{corrupt, io_error, lock, sync_error};
+use crate::classic::adopted::Adopted;
 use crate::classic::reading;
 use crate::format::{record, segment as format};
 use crate::storage::{self, Dir};
@@ -49,6 +50,8 @@ pub(crate) type Segments = BTreeMap<u32, Arc<Segment>>;
 pub(crate) struct Cut {
     /// Its segments, ascending, and how much of each.
     pub(crate) segments: Vec<(Arc<Segment>, u64)>,
+    /// The list of those of them that are another Bitcask's files.
+    pub(crate) adopted: Option<Arc<Adopted>>,
     /// Numbers below theirs that are of no segment and are not known to have gone: given out to compactions that came
     /// to nothing, or run just now.
     pub(crate) abandoned: Vec<u32>,
@@ -373,9 +376,9 @@ impl Log {
             };
             let segments: Vec<_> =
                 self.segments().values().map(|segment| (segment.clone(), end(segment))).collect();
-            let abandoned = Vec::new();
+            let (abandoned, adopted) = (Vec::new(), None);
             let (sequence, next_id) = (append.next_sequence - 1, *lock(&self.next_id));
-            let cut = Cut { segments, abandoned, sequence, next_id };
+            let cut = Cut { segments, adopted, abandoned, sequence, next_id };
             (cut, append.position)
         };
         self.flush_to(position)?;
