@@ -65,6 +65,7 @@ mod bitcask;
 mod clock;
 mod compaction;
 mod compression;
+mod counter;
 mod delta;
 mod durable;
 mod error;

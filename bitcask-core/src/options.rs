@@ -46,6 +46,12 @@ pub struct Options {
     pub segment_bytes: u32,
     /// Folds delta chains in [`crate::Bitcask::get`]; without one, a chain is an error there.
     pub fold: Option<Arc<dyn Fold>>,
+    /// Whether point reads look into mappings of the files instead of asking the system for a copy: faster by
+    /// some tenths of a microsecond each where the data is in the page cache. Off by default, for what it costs: the resident
+    /// memory of the process counts what it has read, as far as the system keeps it, and where the disk fails to
+    /// read, or somebody cuts a file of the store, the system ends the process (SIGBUS) instead of giving an error. A
+    /// store that is opened for [reading only](Mode::ReadOnly) does not map.
+    pub mapped_reads: bool,
     /// How values are compressed when they are written; off by default. A value stays as it is where that is
     /// shorter. Values written otherwise stay readable, whatever this says.
     pub compression: Compression,
@@ -77,6 +83,7 @@ impl Default for Options {
             durability: Durability::Always,
             segment_bytes: 256 << 20,
             fold: None,
+            mapped_reads: false,
             compression: Compression::Off,
             compress_from_bytes: 256,
             background: true,
@@ -97,6 +104,7 @@ impl fmt::Debug for Options {
             .field("durability", &self.durability)
             .field("segment_bytes", &self.segment_bytes)
             .field("fold", &self.fold.is_some())
+            .field("mapped_reads", &self.mapped_reads)
             .field("compression", &self.compression)
             .field("compress_from_bytes", &self.compress_from_bytes)
             .field("background", &self.background)

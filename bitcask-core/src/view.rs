@@ -4,7 +4,7 @@
 //! should its record have been moved meanwhile, it is looked up again.
 
 use crate::snapshot::Undo;
-use crate::store::Store;
+use crate::store::{Store, Value};
 use crate::transaction::Writes;
 use crate::{Entry, Error, KeyRange, KeyValue, Location, Metadata, UnixMillis};
 use std::collections::VecDeque;
@@ -14,9 +14,6 @@ const FETCH_BYTES: usize = 64 << 10;
 
 /// What is wrong with a chain if one of its segments is not there although no newer record of the key is.
 pub(crate) const DANGLING: &str = "a record's predecessor lies in a segment that is not there";
-
-/// A value, its expiry, its sequence number.
-type Value = (Vec<u8>, Option<UnixMillis>, u64);
 
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
@@ -103,12 +100,8 @@ impl View<'_> {
             let there = written.as_ref().filter(|written| !expired(written.expires_at));
             return Ok(there.map(|written| (written.value.clone(), written.expires_at, 0)));
         }
-        let Some(entry) = self.entry(key)? else { return Ok(None) };
-        let (expires_at, sequence) = (entry.expires_at, entry.sequence);
-        if expired(expires_at) {
-            return Ok(None);
-        }
-        Ok(Some((self.store.fold(entry)?, expires_at, sequence)))
+        let found = self.find(key, |location| self.store.value(key, location, &expired))?;
+        Ok(found.flatten())
     }
 
     /// Up to `most` keys of `range` from its start, or from its end. None are left only if none are given.

@@ -2,6 +2,8 @@
 
 use super::BackupReport;
 use crate::Error;
+use crate::classic::adopted::{Adopted, segment_name};
+use crate::classic::adoption;
 use crate::format::Crc32;
 use crate::format::segment as format;
 use crate::log::{Cut, Segment};
@@ -266,12 +268,11 @@ pub(super) fn restore(
                 adopted = Some(list);
             }
             Part::Segment { id, len } => {
-                let name = match len {
-                    0 if adopted.as_ref().is_none_or(|list| list.file(id).is_none_or(|file| file.len > 0)) => {
-                        format::unfinished_name(id)
-                    }
-                    _ => segment_name(adopted.as_ref(), id),
+                let name = match is_mark(adopted.as_ref(), id, len) {
+                    true => format::unfinished_name(id),
+                    false => segment_name(adopted.as_ref(), id),
                 };
+                report.segments += usize::from(!is_mark(adopted.as_ref(), id, len));
                 let file =
                     dir.create(&name).map_err(|e| crate::log::io_error(dir, &name, "create", e))?;
                 current = Some((name, file, 0));
@@ -285,7 +286,6 @@ pub(super) fn restore(
             Part::SegmentEnd => {
                 let (name, file, len) = current.take().expect("a segment was begun");
                 file.sync_data().map_err(|e| crate::log::io_error(dir, &name, "sync", e))?;
-                report.segments += usize::from(len > 0);
                 report.copied_bytes += len;
             }
             Part::End { sequence } => report.sequence = sequence,
@@ -299,26 +299,48 @@ pub(super) fn restore(
 pub(super) fn verify(name: &Path, input: &mut dyn Read) -> Result<BackupReport, Error> {
     let mut report = BackupReport::default();
     let (mut current, mut bytes) = (0, Vec::new());
+    // Of another Bitcask's file, no more is known than that it is the one that was taken over.
+    let (mut adopted, mut is_classic) = (None::<Adopted>, false);
     read(name, input, &mut |part| {
         match part {
-            Part::Segment { id, .. } => {
+            Part::Adopted(list) => adopted = Some(list),
+            Part::Segment { id, len } => {
                 current = id;
                 bytes.clear();
+                let listed = adopted.as_ref().and_then(|adopted| adopted.file(id));
+                is_classic = listed.is_some();
+                if is_mark(adopted.as_ref(), id, len) {
+                    return Ok(());
+                }
+                if let Some(listed) = listed.filter(|listed| listed.len as usize != len) {
+                    let reason = "the file is not as long as when it was taken over";
+                    return Err(corrupt_in(name, &listed.name, 0, reason));
+                }
+                report.segments += 1;
+                report.copied_bytes += len as u64;
             }
-            Part::Contents(contents) => bytes.extend_from_slice(contents),
+            Part::Contents(contents) if !is_classic => bytes.extend_from_slice(contents),
+            Part::Contents(_) => {}
             Part::SegmentEnd if bytes.is_empty() => {}
             Part::SegmentEnd => {
-                recovery::scan::build_hint(current, &bytes).map_err(|damage| Error::Corrupt {
-                    path: name.join(format::file_name(current)),
-                    offset: damage.offset as u64,
-                    reason: damage.reason,
+                recovery::scan::build_hint(current, &bytes).map_err(|damage| {
+                    let file = format::file_name(current);
+                    corrupt_in(name, &file, damage.offset as u64, damage.reason)
                 })?;
-                report.segments += 1;
-                report.copied_bytes += bytes.len() as u64;
             }
             Part::End { sequence } => report.sequence = sequence,
         }
         Ok(())
     })?;
     Ok(report)
+}
+
+/// Whether what has a length of 0 is no file, but says that its number came to nothing.
+fn is_mark(adopted: Option<&Adopted>, id: u32, len: usize) -> bool {
+    let listed = adopted.and_then(|adopted| adopted.file(id));
+    len == 0 && listed.is_none_or(|file| file.len > 0)
+}
+
+fn corrupt_in(backup: &Path, file: &str, offset: u64, reason: &'static str) -> Error {
+    Error::Corrupt { path: backup.join(file), offset, reason }
 }

@@ -7,6 +7,7 @@ mod writes;
 
 pub use writes::Committed;
 
+use crate::counter::Counter;
 use crate::durable::{Durable, Position, block_on};
 use crate::housekeeping::Housekeeper;
 use crate::log::{Log, io_error, open_error};
@@ -88,8 +89,7 @@ impl Bitcask {
             recovered.active,
             recovered.next_id,
             recovered.next_sequence,
-            options.segment_bytes,
-            options.durability,
+            &options,
         );
         let compaction = compaction::State::new(
             &options,
@@ -107,7 +107,7 @@ impl Bitcask {
             compression: options.compression,
             compress_from_bytes: options.compress_from_bytes,
             recovery: recovered.report,
-            reads: AtomicU64::new(0),
+            reads: Counter::default(),
             deltas: AtomicU64::new(0),
             lock,
         });

@@ -22,7 +22,7 @@ impl Bitcask {
             disk_bytes,
             appended_bytes,
             syncs: store.log.syncs(),
-            reads: store.reads.load(Ordering::Relaxed),
+            reads: store.reads.get(),
             deltas: store.deltas.load(Ordering::Relaxed),
             snapshots: store.snapshots.count(),
         }
@@ -68,7 +68,7 @@ impl Bitcask {
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a segment is damaged, [`Error::Full`] if the disk has no room for the copies,
-    /// [`Error::Poisoned`], [`Error::Io`]. After any of them everything is there as before.
+    /// [`Error::ReadOnly`], [`Error::Poisoned`], [`Error::Io`]. After any of them everything is there as before.
     ///
     /// # Examples
     /// ```

@@ -12,6 +12,7 @@ use super::scan::{Scanner, What};
 use super::{basho, bitgask};
 use crate::format::hint::{self, HintEntry, Totals};
 use crate::format::record::Kind;
+use crate::format::segment;
 use crate::keydir::KeyDir;
 use crate::log::{corrupt, io_error, sync_error};
 use crate::storage::{self, Dir, File};
@@ -40,7 +41,15 @@ pub(crate) struct Survey {
     pub(crate) hints: BTreeMap<u32, Vec<u8>>,
 }
 
-/// Whether a directory with these files, none of them a store's, is one of Basho's Bitcask or pybitcask.
+/// Whether a directory with these files is a store.
+pub(crate) fn is_store(names: &[String]) -> bool {
+    names.iter().any(|name| {
+        name == adopted::NAME
+            || segment::parse_name(name).or_else(|| segment::parse_hint_name(name)).is_some()
+    })
+}
+
+/// Whether a directory with these files, which is no store, is one of Basho's Bitcask or pybitcask.
 pub(crate) fn is_adoptable(names: &[String]) -> bool {
     names.iter().any(|name| basho::parse_data_name(name).is_some())
 }
@@ -90,7 +99,6 @@ pub(crate) fn propose(
 pub(crate) fn find(
     dir: &dyn Dir,
     names: &[String],
-    is_store: bool,
     read_only: bool,
 ) -> Result<Option<Found>, Error> {
     let has = |name: &str| names.iter().any(|found| found == name);
@@ -102,7 +110,7 @@ pub(crate) fn find(
         let adopted = read(dir)?;
         check(dir, &adopted, names)?;
         (adopted, None)
-    } else if !is_store && is_adoptable(names) {
+    } else if !is_store(names) && is_adoptable(names) {
         let store = dir.random().to_be_bytes();
         let store = store[..4].try_into().expect("four bytes");
         let (mut adopted, retired) = propose(dir, names, store)?;
@@ -133,10 +141,10 @@ pub(crate) fn find(
 ///
 /// # Errors
 /// As [`find`].
-pub(crate) fn look(dir: &dyn Dir, names: &[String], is_store: bool) -> Result<Option<Adopted>, Error> {
+pub(crate) fn look(dir: &dyn Dir, names: &[String]) -> Result<Option<Adopted>, Error> {
     if names.iter().any(|name| name == adopted::NAME) {
         read(dir).map(Some)
-    } else if !is_store && is_adoptable(names) {
+    } else if !is_store(names) && is_adoptable(names) {
         propose(dir, names, [0; 4]).map(|(adopted, _)| Some(adopted))
     } else {
         Ok(None)
@@ -145,7 +153,7 @@ pub(crate) fn look(dir: &dyn Dir, names: &[String], is_store: bool) -> Result<Op
 
 /// The name of a file that was taken over, if one is there.
 pub(crate) fn any_file(dir: &dyn Dir, names: &[String]) -> Result<Option<String>, Error> {
-    let adopted = look(dir, names, false)?;
+    let adopted = look(dir, names)?;
     Ok(adopted.and_then(|adopted| {
         let mut listed = adopted.files().map(|(_, file)| &file.name);
         listed.find(|name| names.contains(name)).cloned()

@@ -105,6 +105,12 @@ pub(crate) struct Stretch<'a> {
 }
 
 impl Records<'_> {
+    /// How many sound entries there are.
+    pub(crate) fn count(mut self) -> io::Result<u64> {
+        while self.next()?.is_some() {}
+        Ok(self.sound)
+    }
+
     /// The next stretch; `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Stretch<'_>>> {
         let Some(item) = self.scanner.next()? else { return Ok(None) };

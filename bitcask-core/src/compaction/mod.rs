@@ -332,6 +332,9 @@ impl Store {
         now: UnixMillis,
         progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<CompactionReport, Error> {
+        if self.lock.is_none() {
+            return Err(Error::ReadOnly { path: self.log.dir.path().to_owned() });
+        }
         let _running = lock(&self.compaction.running);
         self.compact_alone(options, now, true, progress)
     }
@@ -339,6 +342,9 @@ impl Store {
     /// What the background does every second.
     pub(crate) fn compact_if_due(self: &Arc<Self>) {
         let state = &self.compaction;
+        if self.lock.is_none() {
+            return;
+        }
         self.count_dead_chains();
         let Some(options) = lock(&state.options).clone() else { return };
         if state.idle.load(Ordering::Relaxed) > 0 {

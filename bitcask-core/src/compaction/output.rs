@@ -120,7 +120,7 @@ impl Output {
         segment.book(self.deletions);
         segment.seal();
         let segment = Arc::new(segment);
-        log.add(segment.clone());
+        log.add(&segment);
         Ok(segment)
     }
 

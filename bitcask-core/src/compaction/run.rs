@@ -445,7 +445,7 @@ impl<'a> Run<'a> {
                 return Ok(Some(reading.sequence(u64::from(at.offset))));
             }
             let dir = &*self.store.log.dir;
-            let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8)?;
+            let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8, false)?;
             return Ok(bytes.try_into().ok().map(u64::from_be_bytes));
         }
         if !found.is_linked {
@@ -614,7 +614,7 @@ impl<'a> Run<'a> {
         self.report.inputs += self.inputs.len();
         self.report.input_bytes += self.inputs.iter().map(|input| input.written()).sum::<u64>();
         // Who reads one of them has it open.
-        log.forget(ids.iter().copied());
+        log.forget(&ids);
         let files = self.inputs.iter().flat_map(|input| input.file_names());
         let numbers =
             abandoned.iter().flat_map(|id| [format::file_name(*id), format::hint_name(*id)]);

@@ -89,17 +89,9 @@ pub(crate) struct Hint<'a> {
 }
 
 impl<'a> Hint<'a> {
-    /// Checks all of a hint file, so that walking its entries cannot fail. The error says what is wrong.
-    pub(crate) fn parse(bytes: &'a [u8], segment: u32) -> Result<Self, &'static str> {
-        Self::parse_from(bytes, segment, segment::HEADER_LEN)
-    }
-
-    /// As [`Hint::parse`], of a segment whose first record can begin at `start`.
-    pub(crate) fn parse_from(
-        bytes: &'a [u8],
-        segment: u32,
-        start: usize,
-    ) -> Result<Self, &'static str> {
+    /// Checks all of a hint file of a segment whose first record can begin at `start`, so that walking its entries
+    /// cannot fail. The error says what is wrong.
+    pub(crate) fn parse(bytes: &'a [u8], segment: u32, start: usize) -> Result<Self, &'static str> {
         if bytes.len() < HEADER_LEN + 4 || bytes[..6] != MAGIC {
             return Err("this is not a hint file");
         }
@@ -238,6 +230,8 @@ impl Writer {
 mod tests {
     use super::*;
 
+    const START: usize = segment::HEADER_LEN;
+
     fn entry(key: &[u8], kind: Kind, sequence: u64, offset: u32) -> HintEntry<'_> {
         let location = Location { segment: 5, offset, len: 40 };
         let link = kind.has_link().then_some(HintLink { segment: 3, bytes: 140 });
@@ -255,25 +249,25 @@ mod tests {
         let mut totals = Totals { max_sequence: 9, min_sequence: 3, ..Totals::default() };
         totals.retired.insert(4);
         let bytes = encode(5, 176, &totals, entries.iter().copied());
-        let hint = Hint::parse(&bytes, 5).unwrap();
+        let hint = Hint::parse(&bytes, 5, START).unwrap();
         assert_eq!((hint.covered, &hint.totals), (176, &totals));
         assert_eq!(hint.entries().collect::<Vec<_>>(), entries);
-        assert!(Hint::parse(&bytes, 6).is_err());
+        assert!(Hint::parse(&bytes, 6, START).is_err());
         for cut in 0..bytes.len() {
-            assert!(Hint::parse(&bytes[..cut], 5).is_err());
+            assert!(Hint::parse(&bytes[..cut], 5, START).is_err());
         }
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(Hint::parse(&bad, 5).is_err(), "bit {bit}");
+            assert!(Hint::parse(&bad, 5, START).is_err(), "bit {bit}");
         }
     }
 
     /// Once, what a hint said to cover was believed, and what is behind it was cut off.
     #[test]
     fn a_hint_that_covers_no_record_or_has_entries_newer_than_it_says_is_refused() {
-        assert!(Hint::parse(&encode(5, 24, &Totals::default(), [].into_iter()), 5).is_ok());
-        assert!(Hint::parse(&encode(5, 23, &Totals::default(), [].into_iter()), 5).is_err());
+        assert!(Hint::parse(&encode(5, 24, &Totals::default(), [].into_iter()), 5, START).is_ok());
+        assert!(Hint::parse(&encode(5, 23, &Totals::default(), [].into_iter()), 5, START).is_err());
         assert!(
             Hint::parse(
                 &encode(
@@ -282,7 +276,8 @@ mod tests {
                     &Totals { max_sequence: 3, ..Totals::default() },
                     [entry(b"a", Kind::Put, 4, 24)].into_iter()
                 ),
-                5
+                5,
+                START
             )
             .is_err()
         );
@@ -291,6 +286,6 @@ mod tests {
     #[test]
     fn an_entry_beyond_the_covered_bytes_is_refused() {
         let bytes = encode(5, 100, &Totals::default(), [entry(b"a", Kind::Put, 4, 96)].into_iter());
-        assert!(Hint::parse(&bytes, 5).is_err());
+        assert!(Hint::parse(&bytes, 5, START).is_err());
     }
 }

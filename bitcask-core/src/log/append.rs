@@ -3,15 +3,15 @@
 use super::group::Group;
 use super::pin::{Pin, Pins};
 use super::segment::{OwnedRecord, Segment};
+use super::segments::{Current, Segments};
 use super::{corrupt, io_error, lock, sync_error};
 use crate::classic::adopted::Adopted;
 use crate::classic::reading;
 use crate::format::{record, segment as format};
 use crate::storage::{self, Dir};
-use crate::{Batch, Durability, Error, Location};
-use std::collections::BTreeMap;
+use crate::{Batch, Durability, Error, Location, Mode, Options};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 
 /// Space is reserved in steps of this share of the segment's length, so that a small store stays small …
 const ALLOCATE_SHARE: u64 = 4;
@@ -27,9 +27,9 @@ const MARK_BYTES: u64 = 4 << 10;
 pub(crate) struct Log {
     pub(crate) dir: Arc<dyn Dir>,
     segment_bytes: u64,
+    mapped_reads: bool,
     durability: AtomicU8,
-    /// Replaced whenever there is one more or less, so that a copy of it is one pointer.
-    segments: RwLock<Arc<Segments>>,
+    segments: Current,
     /// The number of the segment that is made next.
     next_id: Mutex<u32>,
     pins: Pins,
@@ -42,9 +42,6 @@ pub(crate) struct Log {
     pub(super) group: Group,
     poison: OnceLock<String>,
 }
-
-/// Segments by their numbers.
-pub(crate) type Segments = BTreeMap<u32, Arc<Segment>>;
 
 /// The log at one moment.
 pub(crate) struct Cut {
@@ -135,8 +132,7 @@ impl Log {
         active: Arc<Segment>,
         next_id: u32,
         next_sequence: u64,
-        segment_bytes: u32,
-        durability: Durability,
+        options: &Options,
     ) -> Self {
         let end = active.written();
         let group = Group::default();
@@ -145,9 +141,10 @@ impl Log {
             sealed.into_iter().chain([active.clone()]).map(|s| (s.id, s)).collect();
         Log {
             dir,
-            segment_bytes: u64::from(segment_bytes),
-            durability: AtomicU8::new(durability as u8),
-            segments: RwLock::new(Arc::new(segments)),
+            segment_bytes: u64::from(options.segment_bytes),
+            mapped_reads: options.mapped_reads && options.mode != Mode::ReadOnly,
+            durability: AtomicU8::new(options.durability as u8),
+            segments: Current::new(segments),
             next_id: Mutex::new(next_id),
             pins: Pins::default(),
             append: Mutex::new(Append {
@@ -359,7 +356,7 @@ impl Log {
             self.poison(&e);
             return Err(e);
         }
-        self.add(next.clone());
+        self.add(&next);
         self.group.sealed(old.id);
         Ok(next)
     }
@@ -399,23 +396,18 @@ impl Log {
     }
 
     /// Lets readers find a new segment.
-    pub(crate) fn add(&self, segment: Arc<Segment>) {
-        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::make_mut(&mut *segments).insert(segment.id, segment);
+    pub(crate) fn add(&self, segment: &Arc<Segment>) {
+        self.segments.change(|segments| drop(segments.insert(segment.id, segment.clone())));
     }
 
     /// Keeps readers from finding these any more. Who has one may go on reading it.
-    pub(crate) fn forget(&self, ids: impl IntoIterator<Item = u32>) {
-        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let segments = Arc::make_mut(&mut *segments);
-        for id in ids {
-            segments.remove(&id);
-        }
+    pub(crate) fn forget(&self, ids: &[u32]) {
+        self.segments.change(|segments| segments.retain(|id, _| !ids.contains(id)));
     }
 
     /// The segments as they are now.
     pub(crate) fn segments(&self) -> Arc<Segments> {
-        self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.segments.get()
     }
 
     /// A segment is sealed before it grows past so many bytes.
@@ -425,7 +417,7 @@ impl Log {
 
     /// Counts bytes of a segment as live, or (below zero) as dead. One that has gone needs no counting.
     pub(crate) fn book(&self, segment: u32, bytes: i64) {
-        if let Some(segment) = self.segment(segment) {
+        if let Some(segment) = self.segments.look().get(&segment) {
             segment.book(bytes);
         }
     }
@@ -500,13 +492,14 @@ impl Log {
         guess: usize,
         unwritten: impl Fn(usize) -> Option<Vec<u8>>,
     ) -> Result<OwnedRecord, Error> {
-        let found = self.readable(segment)?;
-        if let Some(reading) = found.reading {
-            let offset = u64::from(offset);
-            return OwnedRecord::read_classic(&*self.dir, &found, reading, offset, guess);
-        }
-        OwnedRecord::read(&*self.dir, &found.name, u64::from(offset), guess, |len| {
-            self.piece_of(&found, offset, len, &unwritten)
+        self.with(segment, |segment| {
+            if let Some(reading) = segment.reading {
+                let offset = u64::from(offset);
+                return OwnedRecord::read_classic(&*self.dir, segment, reading, offset, guess);
+            }
+            OwnedRecord::read(&*self.dir, &segment.name, u64::from(offset), guess, |len| {
+                self.piece_of(segment, offset, len, &unwritten)
+            })
         })
     }
 
@@ -518,16 +511,17 @@ impl Log {
         offset: u32,
         len: usize,
     ) -> Result<(Vec<u8>, usize), Error> {
-        let found = self.readable(segment)?;
-        let piece = self.piece_of(&found, offset, len, &|len| {
-            Self::unwritten_in(&lock(&self.append), segment, u64::from(offset), len)
-        })?;
-        let Some(reading) = found.reading else { return Ok((piece, 0)) };
-        let offset = u64::from(offset);
-        let (front, _) = reading
-            .front(offset, &piece)
-            .map_err(|reason| corrupt(&*self.dir, &found.name, offset, reason))?;
-        Ok((front, reading::GROWTH))
+        self.with(segment, |found| {
+            let piece = self.piece_of(found, offset, len, &|len| {
+                Self::unwritten_in(&lock(&self.append), segment, u64::from(offset), len)
+            })?;
+            let Some(reading) = found.reading else { return Ok((piece, 0)) };
+            let offset = u64::from(offset);
+            let (front, _) = reading
+                .front(offset, &piece)
+                .map_err(|reason| corrupt(&*self.dir, &found.name, offset, reason))?;
+            Ok((front, reading::GROWTH))
+        })
     }
 
     fn piece_of(
@@ -544,13 +538,22 @@ impl Log {
             return Ok(bytes);
         }
         // It has been written in the meantime, or was never there.
-        segment.read(&*self.dir, offset, len)
+        segment.read(&*self.dir, offset, len, self.mapped_reads)
     }
 
-    /// The segment of this number, if the log has it or a pin holds it.
-    fn readable(&self, id: u32) -> Result<Arc<Segment>, Error> {
-        let found = self.segment(id).or_else(|| self.pins.segment(id));
-        found.ok_or(Error::Retired { segment: id })
+    /// Reads in the segment of this number, if the log has it or a pin holds it.
+    fn with<T>(
+        &self,
+        id: u32,
+        read: impl FnOnce(&Segment) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Some(segment) = self.segments.look().get(&id) {
+            return read(segment);
+        }
+        match self.pins.segment(id) {
+            Some(segment) => read(&segment),
+            None => Err(Error::Retired { segment: id }),
+        }
     }
 
     /// Keeps all segments that there are now readable, until the pin is dropped.
@@ -561,16 +564,14 @@ impl Log {
     }
 
     pub(crate) fn segment(&self, id: u32) -> Option<Arc<Segment>> {
-        let segments = self.segments.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        segments.get(&id).cloned()
+        self.segments.look().get(&id).cloned()
     }
 
     /// Gives sealed segments up, as compaction does.
     #[cfg(test)]
     pub(crate) fn forget_sealed(&self) {
         let active = lock(&self.append).segment.id;
-        let mut segments = self.segments.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::make_mut(&mut segments).retain(|id, _| *id == active);
+        self.segments.change(|segments| segments.retain(|id, _| *id == active));
     }
 
     /// Up to `len` bytes that are still in memory.

@@ -9,6 +9,7 @@ mod append;
 mod group;
 mod pin;
 mod segment;
+mod segments;
 
 pub(crate) use append::{Cut, Log, Placed, Still};
 pub(crate) use pin::Pin;

@@ -3,7 +3,7 @@
 //! A removed file can be read as long as somebody has it open. A pin holds the segments that there were when it
 //! was made; a read that does not find its segment in the log looks among the pinned ones.
 
-use super::append::Segments;
+use super::segments::Segments;
 use super::{Segment, lock};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};

@@ -8,14 +8,14 @@ use crate::classic::reading::{self, Reading};
 use crate::format::hint::Totals;
 use crate::format::record::{self, Invalid, Record};
 use crate::format::segment::{self as format, Head, Salt};
-use crate::storage::{self, Dir, File};
+use crate::storage::{self, Dir, File, Map};
 use std::borrow::Cow;
+use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// An open segment file.
-#[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) id: u32,
     pub(crate) name: String,
@@ -33,6 +33,10 @@ pub(crate) struct Segment {
     max_sequence: AtomicU64,
     /// Bytes handed to the system: what lies before may be read from the file.
     written: AtomicU64,
+    /// For point reads that do not ask the system: all of it once it is sealed, and what had been written of
+    /// it when it was first read before that. Empty if it could not be mapped.
+    whole: OnceLock<Option<Map>>,
+    front: OnceLock<Option<Map>>,
 }
 
 /// A segment's file before anything is believed of it.
@@ -70,6 +74,8 @@ impl Segment {
             min_sequence: AtomicU64::new(u64::MAX),
             max_sequence: AtomicU64::new(0),
             written: AtomicU64::new(written),
+            whole: OnceLock::new(),
+            front: OnceLock::new(),
         }
     }
 
@@ -171,13 +177,39 @@ impl Segment {
         self.written.store(end, Ordering::Release);
     }
 
-    /// Up to `len` written bytes from `offset`.
-    pub(crate) fn read(&self, dir: &dyn Dir, offset: u64, len: usize) -> Result<Vec<u8>, Error> {
+    /// Up to `len` written bytes from `offset`, copied from a mapping if they may be `mapped`.
+    pub(crate) fn read(
+        &self,
+        dir: &dyn Dir,
+        offset: u64,
+        len: usize,
+        mapped: bool,
+    ) -> Result<Vec<u8>, Error> {
         let available = self.written().saturating_sub(offset);
-        let mut bytes = vec![0; len.min(usize::try_from(available).unwrap_or(usize::MAX))];
+        let len = len.min(usize::try_from(available).unwrap_or(usize::MAX));
+        // Of another Bitcask's file nobody knows whether that Bitcask leaves it alone.
+        let mapped = mapped && self.reading.is_none();
+        if mapped && let Some(bytes) = self.mapped(offset, len) {
+            return Ok(bytes.to_vec());
+        }
+        let mut bytes = vec![0; len];
         storage::read_exact_at(&*self.file, &mut bytes, offset)
             .map_err(|e| io_error(dir, &self.name, "read", e))?;
         Ok(bytes)
+    }
+
+    /// Written bytes, if they are mapped.
+    fn mapped(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let mapping = if self.is_sealed() { &self.whole } else { &self.front };
+        let map = mapping.get_or_init(|| self.file.map_front(self.written()).ok()).as_ref()?;
+        let from = usize::try_from(offset).ok()?;
+        (**map).as_ref().get(from..from.checked_add(len)?)
+    }
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segment").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -226,10 +258,10 @@ impl OwnedRecord {
         guess: usize,
     ) -> Result<Self, Error> {
         let damaged = |reason| corrupt(dir, &segment.name, offset, reason);
-        let mut entry = segment.read(dir, offset, guess.max(reading::HEADER_LEN))?;
+        let mut entry = segment.read(dir, offset, guess.max(reading::HEADER_LEN), false)?;
         let len = Reading::claimed_len(&entry).map_err(damaged)?;
         if len > entry.len() {
-            entry = segment.read(dir, offset, len)?;
+            entry = segment.read(dir, offset, len, false)?;
         }
         let bytes = reading.record(offset, &entry).map_err(damaged)?;
         Ok(OwnedRecord { bytes, len })

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// Refuses a directory that is no store and must not become one, before anything is written to it.
 pub(crate) fn check_directory(dir: &dyn Dir, options: &Options) -> Result<(), Error> {
     let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
-    if names.iter().any(|name| is_of_a_store(name)) {
+    if adoption::is_store(&names) {
         return Ok(());
     }
     if adoption::is_adoptable(&names) {
@@ -35,12 +35,6 @@ pub(crate) fn check_directory(dir: &dyn Dir, options: &Options) -> Result<(), Er
         None if options.mode == Mode::Create => Ok(()),
         None => Err(Error::Missing { path }),
     }
-}
-
-/// Whether a directory with a file of this name is a store.
-fn is_of_a_store(name: &str) -> bool {
-    name == adopted::NAME
-        || format::parse_name(name).or_else(|| format::parse_hint_name(name)).is_some()
 }
 
 /// What is in a directory, by its names.
@@ -81,8 +75,7 @@ pub(super) fn list(dir: &dyn Dir, read_only: bool) -> Result<Listed, Error> {
         let reason = "the number in the file's name is out of range: no store wrote it";
         return Err(corrupt(dir, &name, 0, reason));
     }
-    let is_store = names.iter().any(|name| is_of_a_store(name));
-    let classic = adoption::find(dir, &names, is_store, read_only)?;
+    let classic = adoption::find(dir, &names, read_only)?;
     let mut newest = None;
     for &id in ids.iter().rev() {
         match origin(dir, id)? {

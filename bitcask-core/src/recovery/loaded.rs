@@ -24,7 +24,7 @@ impl Loaded {
     pub(super) fn hint(&self) -> Option<Hint<'_>> {
         let bytes = self.hint.as_ref()?;
         let Segment { id, .. } = self.segment;
-        let hint = Hint::parse_from((**bytes).as_ref(), id, self.segment.start());
+        let hint = Hint::parse((**bytes).as_ref(), id, self.segment.start());
         Some(hint.expect("checked when it was loaded"))
     }
 }
@@ -92,7 +92,7 @@ pub(super) fn read_changing(segment: &Segment, covered: usize) -> io::Result<Map
 /// it is in the segment, too.
 pub(super) fn load_hint(dir: &dyn Dir, id: u32, start: usize) -> Option<(Map, usize)> {
     let map = dir.open(&format::hint_name(id), false).and_then(|file| file.map()).ok()?;
-    let covered = Hint::parse_from((*map).as_ref(), id, start).ok()?.covered as usize;
+    let covered = Hint::parse((*map).as_ref(), id, start).ok()?.covered as usize;
     Some((map, covered))
 }
 

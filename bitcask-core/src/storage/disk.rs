@@ -235,4 +235,8 @@ impl File for DiskFile {
     fn map(&self) -> io::Result<Map> {
         mmap::map(&self.0)
     }
+
+    fn map_front(&self, len: u64) -> io::Result<Map> {
+        mmap::map_front(&self.0, len)
+    }
 }

@@ -1,8 +1,9 @@
-//! Files as memory, for walking them whole. The only `unsafe` of the crate.
+//! Files as memory, for walking them whole, and for point reads where those are asked for. The only `unsafe` of
+//! the crate.
 #![allow(unsafe_code)]
 
 use super::Map;
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, MmapOptions};
 use std::fs::File;
 use std::io;
 
@@ -20,5 +21,24 @@ pub(super) fn map(file: &File) -> io::Result<Map> {
     let map = unsafe { Mmap::map(file)? };
     // A hint to read ahead: without it, walking is only slower.
     let _ = map.advise(Advice::Sequential);
+    Ok(Box::new(map))
+}
+
+/// Maps the first `len` bytes of `file`, which must no longer change.
+pub(super) fn map_front(file: &File, len: u64) -> io::Result<Map> {
+    let too_long = |_| io::Error::from(io::ErrorKind::FileTooLarge);
+    let len = usize::try_from(len).map_err(too_long)?;
+    if file.metadata()?.len() < len as u64 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    if len == 0 {
+        return Ok(Box::new([]));
+    }
+    // SAFETY: as above. Mapped is what has been written of a segment: records are only ever written behind
+    // it, and the file is not cut to less than that while the store is open, for which the directory's lock is held.
+    // A store that is opened for reading only maps nothing in this way.
+    let map = unsafe { MmapOptions::new().len(len).map(file)? };
+    // A hint not to read ahead.
+    let _ = map.advise(Advice::Random);
     Ok(Box::new(map))
 }

@@ -65,6 +65,8 @@ pub trait File: Send + Sync + Debug {
     fn sync_data(&self) -> io::Result<()>;
     /// The whole contents, for walking. Only for files that no longer change.
     fn map(&self) -> io::Result<Map>;
+    /// The first `len` bytes, for reading here and there. Only where these no longer change; the file may grow.
+    fn map_front(&self, len: u64) -> io::Result<Map>;
 }
 
 /// An exclusive lock, held until dropped.

@@ -506,4 +506,12 @@ impl File for SimFile {
         disk.call()?;
         Ok(Box::new(disk.inodes[self.inode].contents.clone()))
     }
+
+    fn map_front(&self, len: u64) -> io::Result<Map> {
+        let mut disk = lock(&self.shared);
+        disk.call()?;
+        let contents = &disk.inodes[self.inode].contents;
+        let front = contents.get(..usize::try_from(len).unwrap_or(usize::MAX));
+        Ok(Box::new(front.ok_or(io::ErrorKind::UnexpectedEof)?.to_vec()))
+    }
 }

@@ -6,7 +6,6 @@ use crate::format::record::{self, Head, Invalid, Kind};
 use crate::log::OwnedRecord;
 use crate::metadata::{Carrier, Metadata};
 use crate::{Chain, Error, Location, UnixMillis};
-use std::sync::atomic::Ordering;
 
 /// A record whose length is not known is read with so many bytes at first: enough for most deltas.
 const GUESS_BYTES: usize = 256;
@@ -32,6 +31,9 @@ pub struct Entry {
     pub refers: bool,
 }
 
+/// A value, its expiry, its sequence number.
+pub(crate) type Value = (Vec<u8>, Option<UnixMillis>, u64);
+
 impl Store {
     pub(crate) fn damaged(&self, at: Location, reason: &'static str) -> Error {
         let name = segment_name(self.adopted.as_deref(), at.segment);
@@ -41,7 +43,7 @@ impl Store {
     /// Reads the head of a record that must be one of `key`, and checks all of the record if it is short.
     fn head(&self, key: &[u8], segment: u32, offset: u32) -> Result<Head, Error> {
         let at = Location { segment, offset, len: 0 };
-        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.reads.add(1);
         let wanted = record::MAX_HEAD_LEN + key.len();
         let (front, growth) = self.log.front(segment, offset, wanted)?;
         let mut head = Head::parse(&front).map_err(|invalid| match invalid {
@@ -102,11 +104,11 @@ impl Store {
         let read = self.read(key, location.segment, location.offset, location.len as usize)?;
         let record = read.record();
         if record.kind != Kind::Expiry {
-            return self.value(read, location);
+            return self.value_of(read, location);
         }
         let link = record.link.expect("an expiry has a link");
         let at = Location { segment: link.segment, offset: link.offset, len: 0 };
-        self.value(self.read(key, at.segment, at.offset, GUESS_BYTES)?, at)
+        self.value_of(self.read(key, at.segment, at.offset, GUESS_BYTES)?, at)
     }
 
     /// Reads a record that must be one of `key`.
@@ -128,7 +130,7 @@ impl Store {
         offset: u32,
         read: OwnedRecord,
     ) -> Result<OwnedRecord, Error> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.reads.add(1);
         let record = read.record();
         if record.key == key && record.kind.is_value() {
             return Ok(read);
@@ -138,8 +140,27 @@ impl Store {
     }
 
     /// The value of a record that was read from `at`.
-    fn value(&self, read: OwnedRecord, at: Location) -> Result<Vec<u8>, Error> {
+    fn value_of(&self, read: OwnedRecord, at: Location) -> Result<Vec<u8>, Error> {
         read.into_value().map_err(|reason| self.damaged(at, reason))
+    }
+
+    /// The value that a key's records come to, unless it has `expired`.
+    pub(crate) fn value(
+        &self,
+        key: &[u8],
+        newest: Location,
+        expired: &dyn Fn(Option<UnixMillis>) -> bool,
+    ) -> Result<Option<Value>, Error> {
+        let read = self.read(key, newest.segment, newest.offset, newest.len as usize)?;
+        let (expires_at, sequence) = (read.record().expires_at, read.record().sequence);
+        if expired(expires_at) {
+            return Ok(None);
+        }
+        let value = match read.record().link {
+            None => self.value_of(read, newest)?,
+            Some(_) => self.fold(self.entry(key, newest)?)?,
+        };
+        Ok(Some((value, expires_at, sequence)))
     }
 
     /// Follows a chain from its newest record to its base.
@@ -207,7 +228,7 @@ impl Store {
                 expiry = Some(at);
             } else {
                 links.extend(previous.map(|link| (at, link.level)));
-                values.push(self.value(found, at)?);
+                values.push(self.value_of(found, at)?);
             }
             let Some(link) = previous else { break };
             found = read(link.segment, link.offset, GUESS_BYTES)?;

@@ -3,9 +3,11 @@
 mod chain;
 
 pub use chain::Entry;
+pub(crate) use chain::Value;
 
 use crate::classic::adopted::Adopted;
 use crate::compaction;
+use crate::counter::Counter;
 use crate::durable::{Durable, block_on};
 use crate::format::record::Kind;
 use crate::keydir::{KeyDir, Place};
@@ -33,7 +35,7 @@ pub(crate) struct Store {
     pub(crate) compression: Compression,
     pub(crate) compress_from_bytes: usize,
     pub(crate) recovery: RecoveryReport,
-    pub(crate) reads: AtomicU64,
+    pub(crate) reads: Counter,
     /// Deltas appended.
     pub(crate) deltas: AtomicU64,
     /// Held until everything above is gone; none by a store that is only read.

@@ -317,6 +317,9 @@ fn a_mark_that_was_written_while_the_segment_was_read_is_not_taken_for_damage() 
         fn map(&self) -> std::io::Result<bitcask_core::storage::Map> {
             unreachable!("what changes is not mapped")
         }
+        fn map_front(&self, _: u64) -> std::io::Result<bitcask_core::storage::Map> {
+            unreachable!("what changes is not mapped")
+        }
     }
     /// A file that looks otherwise each time it is read from its start.
     #[derive(Debug)]
@@ -348,6 +351,9 @@ fn a_mark_that_was_written_while_the_segment_was_read_is_not_taken_for_damage() 
         }
         fn map(&self) -> std::io::Result<bitcask_core::storage::Map> {
             Part(vec![]).map()
+        }
+        fn map_front(&self, len: u64) -> std::io::Result<bitcask_core::storage::Map> {
+            Part(vec![]).map_front(len)
         }
     }
     impl Dir for Growing {

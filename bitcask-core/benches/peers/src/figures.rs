@@ -212,7 +212,8 @@ impl Plan<'_> {
 
     fn reads(&mut self, size: Size, engines: &[Name]) {
         let rounds = self.rounds();
-        let found = self.turns("reads", engines, size, rounds, &|job| job.run("reads", &[]));
+        let found =
+            self.turns("reads", engines, size, rounds, &|job| job.run("reads", &["--mapped"]));
         for (by, what) in [
             ("uniform_1", "uniform, 1 thread"),
             ("uniform_2", "uniform, 2 threads"),
@@ -224,6 +225,18 @@ impl Plan<'_> {
         }
         let what = format!("point reads, {}, uniform, 1,000 in a transaction", size.name);
         self.row(what, Unit::PerSecond, Target::Seen, &found, "transaction");
+        if engines.contains(&Name::Bitcask) {
+            let ours = [Name::Bitcask];
+            let found = self
+                .turns("reads without mappings", &ours, size, rounds, &|job| job.run("reads", &[]));
+            for (by, what) in
+                [("uniform_1", "uniform, 1 thread"), ("uniform_2", "uniform, 2 threads")]
+            {
+                let what =
+                    format!("point reads, {}, {what}, without mappings (default)", size.name);
+                self.row(what, Unit::PerSecond, Target::Seen, &found, by);
+            }
+        }
     }
 
     fn writes(&mut self, size: Size, engines: &[Name]) {

@@ -26,6 +26,7 @@ impl Store {
                 Promise::Disk => Durability::Always,
                 Promise::System | Promise::Memory => Durability::No,
             },
+            mapped_reads: setup.mapped,
             compaction: (setup.upkeep == Upkeep::Usual).then(CompactionOptions::default),
             ..Options::default()
         };

@@ -63,6 +63,8 @@ pub enum Upkeep {
 pub struct Setup {
     pub promise: Promise,
     pub upkeep: Upkeep,
+    /// Ours: whether reads look into mappings of the files, as LMDB's do.
+    pub mapped: bool,
     /// Keys and lengths of values that it will have, about.
     pub keys: u64,
     pub value_bytes: usize,

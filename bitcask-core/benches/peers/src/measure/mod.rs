@@ -41,7 +41,13 @@ pub enum Workload {
     /// Fills an empty store.
     Load(Task),
     /// Point reads, by distribution and number of threads.
-    Reads(Task),
+    Reads {
+        #[command(flatten)]
+        task: Task,
+        /// Ours: look into mappings of the files.
+        #[arg(long)]
+        mapped: bool,
+    },
     /// Overwrites, each in a transaction of its own.
     Writes {
         #[command(flatten)]
@@ -83,7 +89,7 @@ impl Workload {
     pub fn run(&self) -> Outcome<()> {
         match self {
             Workload::Load(task) => load::run(task),
-            Workload::Reads(task) => reads::run(task),
+            Workload::Reads { task, mapped } => reads::run(task, *mapped),
             Workload::Writes { task, promise, threads } => writes::run(task, *promise, *threads),
             Workload::Open(task) => open::run(task),
             Workload::Scribble(task) => open::scribble(task),
@@ -98,9 +104,13 @@ impl Workload {
 impl Task {
     /// Opens the store; an engine that does not offer `promise` is asked for less.
     fn open(&self, promise: Promise, upkeep: Upkeep) -> Outcome<Box<dyn Engine>> {
+        self.open_as(promise, upkeep, false)
+    }
+
+    fn open_as(&self, promise: Promise, upkeep: Upkeep, mapped: bool) -> Outcome<Box<dyn Engine>> {
         let promise = if self.engine.offers(promise) { promise } else { Promise::Memory };
         let (keys, value_bytes) = (self.keys, self.value_bytes);
-        self.engine.open(&self.dir, &Setup { promise, upkeep, keys, value_bytes })
+        self.engine.open(&self.dir, &Setup { promise, upkeep, mapped, keys, value_bytes })
     }
 
     fn turn(&self) -> Duration {

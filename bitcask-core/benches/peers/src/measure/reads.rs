@@ -9,9 +9,9 @@ use std::hint::black_box;
 const READS: usize = 100;
 const LONG: usize = 1000;
 
-pub fn run(task: &Task) -> Outcome<()> {
+pub fn run(task: &Task, mapped: bool) -> Outcome<()> {
     process::warm(&task.dir)?;
-    let store = task.open(Promise::System, Upkeep::Asked)?;
+    let store = task.open_as(Promise::System, Upkeep::Asked, mapped)?;
     let warm = rate(2, task.turn() / 2, &|thread| one_by_one(&*store, task, Draw::Uniform, thread));
     warm?;
     for (name, draw) in [("uniform", Draw::Uniform), ("zipf", Draw::Zipf)] {

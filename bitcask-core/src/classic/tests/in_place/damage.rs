@@ -1,0 +1,157 @@
+//! What was sound when a file was taken over must stay so.
+
+use super::*;
+use crate::inspect::{Found, RecordKind, inspect_in};
+use crate::storage::Dir;
+
+/// (records, voids, places of damage)
+fn look(dir: &SimDir) -> (usize, usize, usize) {
+    let mut seen = (0, 0, 0);
+    inspect_in(dir, None, &mut |found| {
+        match found {
+            Found::Record(record) if record.kind == RecordKind::Void => seen.1 += 1,
+            Found::Record(_) => seen.0 += 1,
+            Found::Damage { .. } => seen.2 += 1,
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    seen
+}
+
+#[test]
+fn damage_that_was_there_before_is_no_damage_and_any_later_one_is() {
+    let (dir, wanted) = sample();
+    assert_eq!(look(&dir), (10, 2, 0), "not taken over yet");
+    open_in_place(&dir).close().unwrap();
+    assert_eq!(look(&dir).2, 0);
+    for name in ["9.bitcask.data", "11.bitcask.data", "12.bitcask.data"] {
+        let data = dir.read_file(name);
+        for byte in 0..data.len() {
+            let dir = dir.kill();
+            dir.flip_bit(name, byte as u64, (byte % 8) as u8);
+            let damaged = look(&dir).2 > 0;
+            // With the hint, what is still sound is still there, and nothing else.
+            let store = open_in_place(&dir);
+            assert_eq!(store.len(), wanted.len());
+            for (key, (value, _)) in &wanted {
+                match store.get(key, NOW) {
+                    Ok(found) => assert_eq!(found.as_ref(), Some(value), "{name} {byte}"),
+                    Err(e) => assert!(damaged && e.is_damage(), "{name} {byte}: {e}"),
+                }
+            }
+            match compact(&store) {
+                Ok(_) => assert!(!damaged, "{name} {byte}"),
+                Err(e) => assert!(damaged && e.is_damage(), "{name} {byte}: {e}"),
+            }
+            drop(store);
+            if !damaged {
+                continue;
+            }
+            // Without, nobody could say which key it was.
+            let hints = dir
+                .files()
+                .into_iter()
+                .filter(|name| name.starts_with("0000000") && name.ends_with(".hint"));
+            hints.for_each(|name| dir.remove(&name).unwrap());
+            assert!(open_as(&dir, Mode::ReadOnly).unwrap_err().is_damage());
+            assert!(open_as(&dir, Mode::Existing).unwrap_err().is_damage());
+            let report = Bitcask::salvage_in(Arc::new(dir.clone()), options()).unwrap();
+            assert!(!report.lost.is_empty(), "{name} {byte}");
+            assert!(report.lost[0].path.ends_with(name) && report.unreadable_keys == 0);
+            let store = open_in_place(&dir);
+            let found = all(&store);
+            assert_eq!(look(&dir).2, 0);
+            everything(&store);
+            assert_eq!(all(&store), found, "{name} {byte}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_short_is_refused_and_salvage_keeps_what_is_left() {
+    let (dir, wanted) = sample();
+    open_in_place(&dir).close().unwrap();
+    let name = "9.bitcask.data";
+    for len in 0..dir.read_file(name).len() as u64 {
+        let dir = dir.kill();
+        dir.truncate(name, len);
+        assert!(open_as(&dir, Mode::Existing).unwrap_err().is_damage());
+        assert!(look(&dir).2 > 0);
+        let report = Bitcask::salvage_in(Arc::new(dir.clone()), options()).unwrap();
+        assert_eq!(report.segments, 5);
+        let found = all(&open_in_place(&dir));
+        assert!(found.len() <= wanted.len() + 1, "a deletion may be lost");
+        let others = wanted.iter().filter(|(key, _)| **key != key4());
+        assert!(others.clone().all(|(key, value)| found.get(key) == Some(value)), "{len}");
+    }
+}
+
+fn key4() -> Vec<u8> {
+    key(4)
+}
+
+#[test]
+fn a_file_that_is_missing_is_missed_and_salvage_goes_on_without_it() {
+    for hint in [false, true] {
+        let (dir, wanted) = sample();
+        open_in_place(&dir).close().unwrap();
+        dir.remove("11.bitcask.data").unwrap();
+        if hint {
+            dir.remove("00000003.hint").unwrap();
+        }
+        for mode in [Mode::Existing, Mode::ReadOnly] {
+            match open_as(&dir, mode) {
+                Err(Error::Corrupt { path, .. }) => assert!(path.ends_with("11.bitcask.data")),
+                other => panic!("{other:?}"),
+            }
+        }
+        let report = Bitcask::salvage_in(Arc::new(dir.clone()), options()).unwrap();
+        assert_eq!(report.missing, [3]);
+        let store = open_in_place(&dir);
+        assert_eq!(store.get(&key(4), NOW).unwrap().as_ref(), wanted.get(&key(4)).map(|v| &v.0));
+        assert_eq!(store.get(&key(5), NOW).unwrap(), None);
+        let found = all(&store);
+        everything(&store);
+        drop(store);
+        assert_eq!(all(&open_in_place(&dir)), found);
+    }
+}
+
+#[test]
+fn what_is_left_of_a_file_that_the_log_says_has_gone_is_removed() {
+    let (dir, wanted) = sample();
+    let before: Vec<_> =
+        data_files(&dir).into_iter().map(|name| (name.clone(), dir.read_file(&name))).collect();
+    let store = open_in_place(&dir);
+    everything(&store);
+    store.close().unwrap();
+    for (name, data) in &before {
+        dir.write_file(name, data);
+    }
+    assert_eq!(all(&open_as(&dir, Mode::ReadOnly).unwrap()), wanted);
+    assert_eq!(data_files(&dir).len(), before.len());
+    let store = open_in_place(&dir);
+    assert_eq!(all(&store), wanted);
+    assert!(data_files(&dir).is_empty() && has_list(&dir));
+    drop(store);
+    drop(open_in_place(&dir));
+    assert!(!has_list(&dir));
+}
+
+#[test]
+fn a_list_that_is_damaged_is_refused() {
+    let (dir, _) = sample();
+    open_in_place(&dir).close().unwrap();
+    let len = dir.read_file("adopted").len() as u64;
+    for byte in 0..len {
+        let dir = dir.kill();
+        dir.flip_bit("adopted", byte, (byte % 8) as u8);
+        for mode in [Mode::Create, Mode::Existing, Mode::ReadOnly] {
+            assert!(open_as(&dir, mode).unwrap_err().is_damage(), "{byte}");
+        }
+    }
+    dir.remove("adopted").unwrap();
+    assert!(open_as(&dir, Mode::Create).unwrap_err().is_damage(), "its segments are missing");
+}
