@@ -116,6 +116,11 @@ pub(crate) fn find(
         let (mut adopted, retired) = propose(dir, names, store)?;
         let survey = survey(dir, &mut adopted, retired)?;
         if !read_only {
+            for (_, file) in adopted.files() {
+                // Their writer may have left what it wrote to the system's mercy. From now on it must not change.
+                let synced = open(dir, &file.name)?.0.sync_data();
+                synced.map_err(|e| sync_error(dir, &file.name, "sync", e))?;
+            }
             write(dir, &adopted)?;
         }
         (adopted, Some(survey))

@@ -2,7 +2,7 @@
 
 use super::record::{Kind, MAX_LEN};
 use super::retired::Retired;
-use super::{be_u32, be_u64, segment};
+use super::{be_u32, be_u64};
 use crate::Location;
 
 /// Hint file, format version 1. Integers are big endian.
@@ -230,7 +230,7 @@ impl Writer {
 mod tests {
     use super::*;
 
-    const START: usize = segment::HEADER_LEN;
+    const START: usize = crate::format::segment::HEADER_LEN;
 
     fn entry(key: &[u8], kind: Kind, sequence: u64, offset: u32) -> HintEntry<'_> {
         let location = Location { segment: 5, offset, len: 40 };

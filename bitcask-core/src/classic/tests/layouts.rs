@@ -1,12 +1,12 @@
 //! What the formats of other Bitcasks are, byte by byte, and what their writers mean by it.
 
 use super::*;
-use crate::Error;
 use crate::classic::prologic::Version;
 use crate::classic::{basho, bitgask, prologic};
 use crate::format::{Crc32, crc32};
 use crate::storage::disk::DiskDir;
 use crate::storage::{Dir, write_all_at};
+use crate::{CompactionOptions, Error};
 
 #[test]
 fn what_erlang_wrote_reads_as_erlang_reads_it() {
@@ -190,6 +190,22 @@ fn a_value_that_is_longer_than_a_store_can_hold_is_checked_in_pieces_and_skipped
     assert_eq!(directory.place(b"k"), None, "the older value is not its value");
     let skipped = &directory.report().named[0];
     assert_eq!((skipped.offset, skipped.key.as_deref()), (long_at, Some(&b"k"[..])));
+    let report = directory.report().clone();
+    drop(directory);
+
+    // The same in place, and compacted.
+    let store = Bitcask::open(temporary.path(), no_thread()).unwrap();
+    assert_eq!(store.recovery().classic, Some(report));
+    let check = |store: &Bitcask| {
+        assert_eq!(store.get(b"after", NOW).unwrap().as_deref(), Some(&b"it"[..]));
+        assert_eq!((store.get(b"k", NOW).unwrap(), store.len()), (None, 1));
+    };
+    check(&store);
+    let everything = CompactionOptions::everything();
+    store.compact(&everything, NOW, &mut |_| ControlFlow::Continue(())).unwrap();
+    check(&store);
+    drop(store);
+    check(&Bitcask::open(temporary.path(), no_thread()).unwrap());
 }
 
 #[test]

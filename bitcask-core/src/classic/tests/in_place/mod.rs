@@ -131,6 +131,8 @@ fn what_a_reader_sees_of_a_directory_that_nobody_took_over_is_the_same_and_it_wr
     assert!(matches!(reader.put(b"k", b"v", NOW), Err(Error::ReadOnly { .. })));
     assert!(matches!(compact(&reader), Err(Error::ReadOnly { .. })));
     reader.tick();
+    reader.flush().unwrap();
+    reader.sync().unwrap();
     // A backup of it is a store.
     let copy = SimDir::new(2);
     reader.backup_in(&copy).unwrap();
