@@ -17,6 +17,9 @@ pub(crate) use super::basho::HEADER_LEN;
 /// So much longer a put is as a record than as an entry.
 pub(crate) const GROWTH: usize = record::HEADER_LEN - HEADER_LEN;
 
+/// What is wrong with a file that has fewer sound entries than [`Reading::entries`].
+pub(crate) const LOST: &str = "entries that were sound when the file was taken over are so no more";
+
 /// How the entries of one file are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {

@@ -2,7 +2,7 @@
 
 use super::output::{Output, remove};
 use super::{CompactionReport, Progress, State, Step};
-use crate::classic::reading::Reading;
+use crate::classic::reading::{self, Reading};
 use crate::format::record::{self, Invalid, Kind, Record};
 use crate::format::segment::{self as format, HEADER_LEN};
 use crate::keydir::Place;
@@ -208,8 +208,7 @@ impl<'a> Run<'a> {
         // Damage that was there when the file was taken over is nobody's loss any more. Of later damage nobody could
         // say what it was, alive or not.
         if walk.sound < reading.entries {
-            let reason = "entries that were sound when the file was taken over are so no more";
-            return Err(corrupt(dir, &input.name, damage.unwrap_or(0), reason).into());
+            return Err(corrupt(dir, &input.name, damage.unwrap_or(0), reading::LOST).into());
         }
         Ok(())
     }

@@ -2,8 +2,8 @@
 
 use super::scan::{self, Index};
 use crate::Error;
-use crate::classic::adopted::Adopted;
-use crate::classic::{DirectoryReport, Layout, adoption};
+use crate::classic::adopted::{Adopted, AdoptedFile};
+use crate::classic::{DirectoryReport, Layout, adoption, reading};
 use crate::format::hint::Hint;
 use crate::format::segment as format;
 use crate::log::{Front, Segment, corrupt, io_error};
@@ -18,6 +18,8 @@ pub(super) struct Loaded {
     pub(super) hint: Option<Map>,
     pub(super) covered: usize,
     pub(super) newest: bool,
+    /// The hint was made just now, of the whole segment, and is in memory alone.
+    pub(super) made: bool,
 }
 
 impl Loaded {
@@ -56,7 +58,7 @@ pub(super) fn load(dir: &dyn Dir, id: u32, newest: bool, read_only: bool) -> Res
         // A hint of an unfinished segment: from when it was the newest.
         let bytes = Some(segment.file.map().map_err(|e| fail("map", e))?);
         let covered = format::HEADER_LEN;
-        return Ok(Loaded { segment, bytes, hint: None, covered, newest });
+        return Ok(Loaded { segment, bytes, hint: None, covered, newest, made: false });
     }
     let bytes = if complete {
         None
@@ -65,7 +67,8 @@ pub(super) fn load(dir: &dyn Dir, id: u32, newest: bool, read_only: bool) -> Res
     } else {
         Some(segment.file.map().map_err(|e| fail("map", e))?)
     };
-    Ok(Loaded { segment, bytes, hint: hint.map(|(map, _)| map), covered, newest })
+    let hint = hint.map(|(map, _)| map);
+    Ok(Loaded { segment, bytes, hint, covered, newest, made: false })
 }
 
 /// The contents of a segment that another process may be writing: read, since what changes must not be mapped.
@@ -96,15 +99,13 @@ pub(super) fn load_hint(dir: &dyn Dir, id: u32, start: usize) -> Option<(Map, us
     Some((map, covered))
 }
 
-/// Opens another Bitcask's file that is a segment, and its hint, which `made` is if it was made just now. True if
-/// it had to be made anew.
+/// Opens another Bitcask's file that is a segment, and its hint, which `made` is if it was made just now.
 pub(super) fn load_classic(
     dir: &dyn Dir,
     id: u32,
     adopted: &Adopted,
     made: Option<Vec<u8>>,
-    read_only: bool,
-) -> Result<(Loaded, bool), Error> {
+) -> Result<Loaded, Error> {
     let listed = adopted.file(id).expect("it is listed");
     let (file, len) = adoption::open(dir, &listed.name)?;
     if len < u64::from(listed.len) {
@@ -112,37 +113,32 @@ pub(super) fn load_classic(
         return Err(corrupt(dir, &listed.name, len, reason));
     }
     let segment = Segment::classic(id, listed, file, adopted.salt());
-    let mut rebuilt = false;
-    let hint: Map = match (made, load_hint(dir, id, segment.start())) {
-        (None, Some((hint, covered))) if covered == listed.len as usize => hint,
-        (made, _) => {
-            let contents = match made {
-                Some(contents) => contents,
-                None => {
-                    let mut report = DirectoryReport::new(Layout::Basho);
-                    let (contents, entries) = adoption::index(dir, id, listed, &mut report)?;
-                    if entries < listed.reading.entries {
-                        let at = report.named.first().map_or(0, |skipped| skipped.offset);
-                        let reason =
-                            "entries that were sound when the file was taken over are so no more";
-                        return Err(corrupt(dir, &listed.name, at, reason));
-                    }
-                    rebuilt = true;
-                    contents
-                }
-            };
-            if !read_only {
-                // Without it the next start takes longer; a full disk must not keep readers out.
-                rebuilt &= save_hint(dir, id, &contents).is_ok();
-            }
-            Box::new(contents)
-        }
-    };
     let covered = listed.len as usize;
-    Ok((
-        Loaded { segment, bytes: None, hint: Some(hint), covered, newest: false },
-        rebuilt && !read_only,
-    ))
+    let found = match made {
+        None => load_hint(dir, id, segment.start()).filter(|(_, covers)| *covers == covered),
+        Some(_) => None,
+    };
+    if let Some((hint, _)) = found {
+        let hint = Some(hint);
+        return Ok(Loaded { segment, bytes: None, hint, covered, newest: false, made: false });
+    }
+    let contents = match made {
+        Some(contents) => contents,
+        None => index_anew(dir, id, listed)?,
+    };
+    let hint: Option<Map> = Some(Box::new(contents));
+    Ok(Loaded { segment, bytes: None, hint, covered, newest: false, made: true })
+}
+
+/// The hint of another Bitcask's file, which must have as much that is sound as when it was taken over.
+fn index_anew(dir: &dyn Dir, id: u32, listed: &AdoptedFile) -> Result<Vec<u8>, Error> {
+    let mut report = DirectoryReport::new(Layout::Basho);
+    let (contents, entries) = adoption::index(dir, id, listed, &mut report)?;
+    if entries < listed.reading.entries {
+        let at = report.named.first().map_or(0, |skipped| skipped.offset);
+        return Err(corrupt(dir, &listed.name, at, reading::LOST));
+    }
+    Ok(contents)
 }
 
 /// Writes the hint of a segment whose whole contents are `bytes`.
@@ -152,7 +148,7 @@ pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Resu
     save_hint(dir, segment.id, &contents)
 }
 
-fn save_hint(dir: &dyn Dir, id: u32, contents: &[u8]) -> Result<(), Error> {
+pub(super) fn save_hint(dir: &dyn Dir, id: u32, contents: &[u8]) -> Result<(), Error> {
     let (name, temporary) = (format::hint_name(id), format::unfinished_hint_name(id));
     let written = dir.create(&temporary).and_then(|file| {
         storage::write_all_at(&*file, contents, 0)?;

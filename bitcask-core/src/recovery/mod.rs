@@ -33,7 +33,7 @@ use crate::log::{Segment, corrupt, io_error};
 use crate::storage::{self, Dir, File};
 pub(crate) use listing::check_directory;
 use listing::{Listed, list};
-use loaded::{Loaded, load, load_classic};
+use loaded::{Loaded, load, load_classic, save_hint};
 pub(crate) use loaded::{has_hint, hinted_len, write_hint};
 use scan::Index;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -137,9 +137,7 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         match &adopted {
             Some(adopted) if id <= last_adopted => {
                 let made = made.remove(&id);
-                let (one, rebuilt) = load_classic(&**dir, id, adopted, made, read_only)?;
-                report.rebuilt_hints += usize::from(rebuilt);
-                loaded.push(one);
+                loaded.push(load_classic(&**dir, id, adopted, made)?);
             }
             _ => loaded.push(load(&**dir, id, newest == Some(id), read_only)?),
         }
@@ -237,7 +235,7 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
     let (mut sealed, mut active) = (Vec::new(), None);
     let mut gone = Vec::new();
     for (one, end) in loaded.into_iter().zip(ends) {
-        let Loaded { segment, newest, hint, bytes, .. } = one;
+        let Loaded { segment, newest, hint, bytes, made, .. } = one;
         if retired.contains(segment.id) {
             gone.push(segment.name);
             continue;
@@ -261,6 +259,9 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
                 .and_then(|()| write_anew(&*segment.file, unsynced..end))
                 .and_then(|()| segment.file.sync_data())
                 .map_err(|e| io_error(&**dir, &segment.name, "make durable", e))?;
+        } else if let Some(hint) = hint.as_ref().filter(|_| made) {
+            let written = save_hint(&**dir, segment.id, (**hint).as_ref());
+            report.rebuilt_hints += usize::from(report.classic.is_none() && written.is_ok());
         } else if let (None, Some(bytes)) = (hint, bytes) {
             // Without it the next start takes longer; a full disk must not keep readers out.
             let written = write_hint(&**dir, &segment, (*bytes).as_ref());
@@ -391,7 +392,11 @@ fn index<'a>(
     one: &'a Loaded,
     report: &mut RecoveryReport,
 ) -> Result<(Option<Index<'a>>, u64), Error> {
-    report.hinted += usize::from(one.hint.is_some());
+    if one.made {
+        report.scanned_bytes += one.covered as u64;
+    } else {
+        report.hinted += usize::from(one.hint.is_some());
+    }
     let Some(bytes) = &one.bytes else { return Ok((None, one.segment.written())) };
     let bytes = (**bytes).as_ref();
     let (index, damage) = Index::scan(one.segment.id, bytes, one.covered);

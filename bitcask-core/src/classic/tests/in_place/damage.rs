@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::inspect::{Found, RecordKind, inspect_in};
-use crate::storage::Dir;
 
 /// (records, voids, places of damage)
 fn look(dir: &SimDir) -> (usize, usize, usize) {

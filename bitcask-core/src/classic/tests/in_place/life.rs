@@ -119,7 +119,7 @@ fn live(seed: u64) {
                     // Hints may be deleted at any time.
                     let hints = dir.files().into_iter().filter(|name| name.ends_with(".hint"));
                     let hints: Vec<_> = hints.filter(|_| random.below(2) == 0).collect();
-                    hints.iter().for_each(|name| crate::storage::Dir::remove(&dir, name).unwrap());
+                    hints.iter().for_each(|name| dir.remove(name).unwrap());
                 }
                 store = open_in_place(&dir);
             }

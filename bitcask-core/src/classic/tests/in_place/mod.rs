@@ -8,6 +8,7 @@ mod refusal;
 use super::model::{Step, Writer, key, step};
 use super::*;
 use crate::classic::{basho, tests::export::Append};
+use crate::storage::Dir;
 use crate::{Batch, CompactionOptions, CompactionReport, Error, Mode};
 use proptest::prelude::*;
 
@@ -108,17 +109,27 @@ fn what_erlang_wrote_opens_in_place_and_its_sequence_numbers_are_its_places() {
     let location = store.location(b"mykey2").unwrap();
     assert_eq!((location.segment, location.offset, location.len), (1, 42, 28));
     assert_eq!(store.get(b"mykey2", NOW).unwrap().as_deref(), Some(&b"myvalueX"[..]));
+    assert_eq!((store.recovery().hinted, store.recovery().scanned_bytes), (0, 137 + 36));
     let report = store.recovery().classic.clone().unwrap();
     assert_eq!((report.entries, report.deletions, report.keys), (5, 3, 1));
     let files: Vec<String> = store.segments().into_iter().map(|segment| segment.file).collect();
     assert_eq!(files, ["2.bitcask.data", "10.bitcask.data", "00000003.seg"]);
     store.put(b"new", b"", NOW).unwrap();
     assert!(store.metadata(b"new").unwrap().unwrap().sequence > 137 + 36);
-    drop(store);
+    store.close().unwrap();
     let store = open_in_place(&dir);
     assert_eq!(store.recovery().classic, None, "it was taken over before");
     assert_eq!((store.recovery().hinted, store.recovery().scanned_bytes), (3, 0));
     assert_eq!(store.len(), 2);
+    store.close().unwrap();
+    for bad in [None, Some(&b"no hint"[..])] {
+        match bad {
+            None => Dir::remove(&dir, "00000001.hint").unwrap(),
+            Some(bytes) => dir.write_file("00000001.hint", bytes),
+        }
+        let recovery = open_in_place(&dir).recovery().clone();
+        assert_eq!((recovery.hinted, recovery.rebuilt_hints, recovery.scanned_bytes), (2, 1, 137));
+    }
 }
 
 #[test]

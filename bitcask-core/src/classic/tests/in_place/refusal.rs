@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::AsOf;
-use crate::storage::Dir;
 use crate::storage::disk::DiskDir;
 
 const MODES: [Mode; 3] = [Mode::Create, Mode::Existing, Mode::ReadOnly];
