@@ -35,7 +35,7 @@ fn what_only_reads_leaves_the_directory_as_it_is() {
     place.run("backup -d s copy").ok();
     place.run("backup -d s --file copy.bak").ok();
     assert_eq!(std::fs::read_dir(place.path("s")).unwrap().count(), 1);
-    place.run("verify copy.bak").ok();
+    place.run("verify --file copy.bak").ok();
     place.run("restore copy.bak -d restored").ok();
     for copy in ["copy", "restored"] {
         assert_eq!(place.run(&format!("get -d {copy} mykey2")).ok(), "myvalueX\n");
