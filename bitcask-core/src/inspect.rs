@@ -129,7 +129,7 @@ pub enum Found<'a> {
     Record(RawRecord<'a>),
     /// Bytes that are no record, though they should be.
     Damage {
-        /// The segment's number.
+        /// The segment's number; 0 if it is the list of taken over files that is damaged.
         segment: u32,
         /// Its file.
         path: &'a Path,
@@ -219,7 +219,16 @@ pub fn inspect_in(
     let mut ids: Vec<u32> = names.iter().filter_map(|name| format::parse_name(name)).collect();
     ids.sort_unstable();
     let newest = newest_of_the_log(dir, &ids);
-    let adopted = adoption::look(dir, &names)?;
+    let adopted = match adoption::look(dir, &names) {
+        Err(Error::Corrupt { path, offset, reason }) => {
+            let damage = Found::Damage { segment: 0, path: &path, offset, bytes: 0, reason };
+            if segment.is_none() && visit(damage).is_break() {
+                return Ok(());
+            }
+            None
+        }
+        other => other?,
+    };
     if let Some(adopted) = &adopted {
         let there = adopted.files().filter(|(_, file)| names.contains(&file.name));
         ids.splice(..0, there.map(|(id, _)| id));

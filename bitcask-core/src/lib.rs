@@ -84,9 +84,10 @@ mod snapshot;
 mod stats;
 mod store;
 mod transaction;
+mod verify;
 mod view;
 
-pub use backup::{AsOf, BackupReport};
+pub use backup::{AsOf, BackupReport, CopyProgress};
 pub use batch::{Batch, RecordIndex};
 pub use bitcask::{Bitcask, Committed};
 pub use clock::{Clock, SystemClock, UnixMillis};
@@ -109,3 +110,4 @@ pub use snapshot::Snapshot;
 pub use stats::{SegmentStats, Stats};
 pub use store::Entry;
 pub use transaction::Transaction;
+pub use verify::{Damage, Unfinished, VerifyProgress, VerifyReport};

@@ -66,12 +66,16 @@ pub struct Options {
     /// How many bytes a second compaction reads and writes at most; 0 (the default): as many as it can. See
     /// [`crate::Bitcask::set_compaction_rate`].
     pub compaction_rate: u64,
+    /// How many bytes a second a backup copies at most; 0 (the default): as many as it can. See
+    /// [`crate::Bitcask::set_backup_rate`].
+    pub backup_rate: u64,
     /// Whether compaction drops what has expired (the default). A layer above that keeps an index of its own
     /// expiries turns this off.
     pub drop_expired: bool,
     /// Asked before compaction lets go of segments: for a layer above that keeps places of records.
     pub guard: Option<Arc<dyn Guard>>,
-    /// What compaction in the background knows of time. Nothing else looks at it.
+    /// What compaction in the background knows of time, and by which it and backups keep to their rates. Nothing
+    /// else looks at it.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -89,6 +93,7 @@ impl Default for Options {
             background: true,
             compaction: None,
             compaction_rate: 0,
+            backup_rate: 0,
             drop_expired: true,
             guard: None,
             clock: Arc::new(SystemClock),
@@ -110,6 +115,7 @@ impl fmt::Debug for Options {
             .field("background", &self.background)
             .field("compaction", &self.compaction)
             .field("compaction_rate", &self.compaction_rate)
+            .field("backup_rate", &self.backup_rate)
             .field("drop_expired", &self.drop_expired)
             .finish_non_exhaustive()
     }

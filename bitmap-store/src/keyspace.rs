@@ -10,8 +10,8 @@ use crate::transaction::{Guards, Transaction};
 use crate::{DATABASES, Db, Error};
 use bitcask_core::storage::Dir;
 use bitcask_core::{
-    BackupReport, Bitcask, CompactionOptions, CompactionReport, Durability, Durable, Position,
-    Progress, Reclaimable, RecoveryReport, UnixMillis,
+    BackupReport, Bitcask, CompactionOptions, CompactionReport, Compression, Durability, Durable,
+    Position, Progress, Reclaimable, RecoveryReport, UnixMillis,
 };
 use std::fmt;
 use std::hash::BuildHasher;
@@ -35,6 +35,11 @@ pub struct Options {
     pub compaction: Option<CompactionOptions>,
     /// How many bytes a second compaction reads and writes at most; 0 is as many as it can.
     pub compaction_rate: u64,
+    /// How many bytes a second a backup copies at most; 0 is as many as it can.
+    pub backup_rate: u64,
+    /// How values are compressed as they are written: see [`bitcask_core::Options::compression`]. Bitmaps are short
+    /// without it.
+    pub compression: Compression,
     /// Sizes at which bitmaps are split; for tests, which want every split.
     #[doc(hidden)]
     pub sizes: Sizes,
@@ -58,6 +63,8 @@ impl Default for Options {
             background: true,
             compaction: None,
             compaction_rate: 0,
+            backup_rate: 0,
+            compression: Compression::Off,
             sizes: Sizes { inline: 4 << 10, page: 66 << 10 },
         }
     }
@@ -152,6 +159,8 @@ impl Keyspace {
             background: options.background,
             compaction: options.compaction.clone(),
             compaction_rate: options.compaction_rate,
+            backup_rate: options.backup_rate,
+            compression: options.compression,
             // The index of expiries goes with its keys.
             drop_expired: false,
             guard: Some(guard.clone()),
@@ -335,6 +344,11 @@ impl Keyspace {
     /// Changes how many bytes a second compaction reads and writes at most; 0 is as many as it can.
     pub fn set_compaction_rate(&self, bytes_per_second: u64) {
         self.shared.backing.log.set_compaction_rate(bytes_per_second);
+    }
+
+    /// Changes how many bytes a second a backup copies at most; 0 is as many as it can.
+    pub fn set_backup_rate(&self, bytes_per_second: u64) {
+        self.shared.backing.log.set_backup_rate(bytes_per_second);
     }
 
     /// Changes when an acknowledged write is on disk.

@@ -61,8 +61,8 @@ mod watch;
 
 pub use bitcask_core::Error as StorageError;
 pub use bitcask_core::{
-    CompactionOptions, CompactionReport, Durability, Durable, Position, Progress, Reclaimable,
-    RecoveryReport, TornTail, UnixMillis, storage,
+    CompactionOptions, CompactionReport, Compression, Durability, Durable, Position, Progress,
+    Reclaimable, RecoveryReport, TornTail, UnixMillis, storage,
 };
 pub use bitmap::ops::BitOp;
 pub use bytes::Bytes;

@@ -12,7 +12,7 @@ use crate::shared::{Shared, Shutdown};
 use crate::stats::Stats;
 use crate::trouble::Trouble;
 use crate::warned::Warned;
-use bitmap_store::{CompactionOptions, Keyspace, Options, RecoveryReport};
+use bitmap_store::{Keyspace, Options, RecoveryReport};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,9 +24,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How long running commands and unread replies may delay a shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// How many bytes a second compaction reads and writes at most: so that commands have the disk, too.
-const COMPACTION_RATE: u64 = 64 << 20;
 
 /// A server that speaks the Redis protocol.
 #[derive(Debug)]
@@ -60,8 +57,10 @@ impl Server {
             durability: config.sync,
             cache_bytes: config.cache_bytes,
             segment_bytes: config.segment_bytes,
-            compaction: Some(CompactionOptions::for_segments(config.segment_bytes)),
-            compaction_rate: COMPACTION_RATE,
+            compaction: config.upkeep.compaction_options(config.segment_bytes),
+            compaction_rate: config.upkeep.compaction_rate,
+            backup_rate: config.upkeep.backup_rate,
+            compression: config.upkeep.compression,
             ..Options::default()
         };
         let keyspace = Keyspace::open(&config.dir, options).map_err(|source| {

@@ -73,6 +73,47 @@ fn the_configuration_file_has_the_names_of_the_flags_and_flags_win() {
 }
 
 #[test]
+fn compaction_backups_and_compression_are_configured_and_may_be_changed_but_for_the_last() {
+    if is_redis() {
+        return;
+    }
+    let dir = DataDir::new();
+    let file = dir.path().join("bitmapistd.toml");
+    let text = "addr = \"127.0.0.1:0\"\ncompaction = false\ncompaction-window = \"22-6\"\n\
+                backup-rate = \"1mb\"\ncompression = \"zstd\"\n";
+    fs::write(&file, text).unwrap();
+    let data = dir.path().join("compressed");
+    let flags = ["--config", &file.display().to_string(), "--dir", &data.display().to_string()];
+    let server = serving(&flags, &dir);
+    let mut client = server.client();
+    client.talk(
+        r#"
+        CONFIG GET compaction → ["compaction", "no"]
+        CONFIG GET compaction-window → ["compaction-window", "22-6"]
+        CONFIG GET compaction-rate → ["compaction-rate", "67108864"]
+        CONFIG GET backup-rate → ["backup-rate", "1048576"]
+        CONFIG GET compression → ["compression", "zstd"]
+        CONFIG SET compaction yes compaction-window "" compaction-rate 1mb backup-rate 0 → +OK
+        CONFIG GET compaction → ["compaction", "yes"]
+        CONFIG GET compaction-window → ["compaction-window", ""]
+        CONFIG GET compaction-rate → ["compaction-rate", "1048576"]
+        CONFIG GET backup-rate → ["backup-rate", "0"]
+        SETRANGE large 999999 x → :1000000
+        "#,
+    );
+    for (name, value) in
+        [("compaction", "perhaps"), ("compaction-window", "25-1"), ("compression", "off")]
+    {
+        let refused = client.ask(&format!("CONFIG SET {name} {value}"));
+        assert!(refused.contains("CONFIG SET failed"), "{name}: {refused}");
+    }
+    assert!(server.stop().0.success());
+    let bytes: u64 =
+        fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    assert!(bytes < 20_000, "{bytes} bytes of a million");
+}
+
+#[test]
 fn a_file_that_is_no_socket_is_not_taken_for_a_stale_one() {
     let dir = DataDir::new();
     let file = dir.path().join("precious.txt");

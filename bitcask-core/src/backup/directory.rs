@@ -1,13 +1,13 @@
 //! A store's files in another directory, whole or not to be opened.
 
-use super::{BackupReport, stream};
+use super::{BackupReport, CopyProgress, stream};
 use crate::Error;
 use crate::classic::adopted::{self, Adopted, segment_name};
 use crate::classic::adoption;
 use crate::format::segment::{self as format, Head};
-use crate::log::{Cut, Segment, io_error, sync_error};
+use crate::log::{Cut, Front, Segment, io_error, sync_error};
 use crate::storage::{self, Dir, File, Lock};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 /// There while a directory is being copied into: an empty file. Whoever finds it has found half a store.
@@ -117,7 +117,7 @@ impl<'a> Target<'a> {
             if cut.segments.iter().any(|(segment, _)| segment.id == id) {
                 continue;
             }
-            let head = self.head(name, id)?;
+            let head = self.head(id)?;
             let same = |head: Head| salt.is_some_and(|of| format::is_same_store(head.salt, of));
             match head {
                 Some(head) if same(head) && id < cut.next_id => gone.push(id),
@@ -133,13 +133,9 @@ impl<'a> Target<'a> {
     }
 
     /// A segment's header, if it has a good one.
-    fn head(&self, name: &str, id: u32) -> Result<Option<Head>, Error> {
-        let fail = |op, e| io_error(self.dir, name, op, e);
-        let file = self.dir.open(name, false).map_err(|e| fail("open", e))?;
-        let len = file.size().map_err(|e| fail("read the length of", e))?;
-        let mut header = vec![0; format::HEADER_LEN.min(usize::try_from(len).unwrap_or(0))];
-        storage::read_exact_at(&*file, &mut header, 0).map_err(|e| fail("read", e))?;
-        Ok(format::check_header(&header, id).ok())
+    fn head(&self, id: u32) -> Result<Option<Head>, Error> {
+        let front = Front::read(self.dir, id, false)?;
+        Ok(format::check_header(&front.header, id).ok())
     }
 
     /// From here on the directory cannot be opened.
@@ -170,7 +166,13 @@ impl<'a> Target<'a> {
 }
 
 /// Brings what `cut` holds and `target` does not have yet.
-pub(super) fn copy(source: &dyn Dir, cut: &Cut, target: &dyn Dir) -> Result<BackupReport, Error> {
+pub(super) fn copy(
+    source: &dyn Dir,
+    cut: &Cut,
+    target: &dyn Dir,
+    pace: &dyn Fn(u64),
+    progress: &mut dyn FnMut(CopyProgress),
+) -> Result<BackupReport, Error> {
     let target = Target::hold(target)?;
     if let (Some(theirs), Some(own)) = (&target.adopted, &cut.adopted)
         && *theirs != **own
@@ -196,6 +198,9 @@ pub(super) fn copy(source: &dyn Dir, cut: &Cut, target: &dyn Dir) -> Result<Back
         sequence: cut.sequence,
         ..BackupReport::default()
     };
+    let total_bytes = cut.segments.iter().map(|(_, len)| len).sum();
+    let wanted: u64 = wanting.iter().map(|(_, len)| len).sum();
+    let mut done_bytes = total_bytes - wanted;
     for (segment, len) in wanting {
         let id = segment.id;
         for name in [&segment.name, &format::hint_name(id), &format::unfinished_name(id)] {
@@ -207,8 +212,15 @@ pub(super) fn copy(source: &dyn Dir, cut: &Cut, target: &dyn Dir) -> Result<Back
         let sealed = segment.is_sealed();
         if sealed && target.dir.link(&segment.name, source, &segment.name).is_ok() {
             report.linked += 1;
+            done_bytes += len;
+            progress(CopyProgress { done_bytes, total_bytes });
         } else {
-            copy_file(source, &*segment.file, &segment.name, len, target.dir)?;
+            let mut copied = |bytes| {
+                pace(bytes);
+                done_bytes += bytes;
+                progress(CopyProgress { done_bytes, total_bytes });
+            };
+            copy_file(source, &*segment.file, &segment.name, len, target.dir, &mut copied)?;
             report.copied_bytes += len;
         }
         if sealed {
@@ -257,7 +269,7 @@ fn there(target: &Target<'_>, segment: &Segment, len: u64) -> Result<bool, Error
     if unfinished && have < format::HEADER_LEN as u64 {
         return Ok(false);
     }
-    if target.head(&segment.name, segment.id)? != Some(segment.head) {
+    if target.head(segment.id)? != Some(segment.head) {
         return Err(not_a_backup(target, &segment.name, "the segment is one of another store"));
     }
     if have > len {
@@ -268,13 +280,14 @@ fn there(target: &Target<'_>, segment: &Segment, len: u64) -> Result<bool, Error
     Ok(have == len && !unfinished && segment.is_sealed())
 }
 
-/// Copies the first `len` bytes of `file`, which is `name` in `source`, and syncs them.
+/// Copies the first `len` bytes of `file`, which is `name` in `source`, and syncs them; tells `copied` of each piece.
 pub(super) fn copy_file(
     source: &dyn Dir,
     file: &dyn File,
     name: &str,
     len: u64,
     target: &dyn Dir,
+    copied: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
     let fail = |op, e| io_error(target, name, op, e);
     let copy = target.create(name).map_err(|e| fail("create", e))?;
@@ -286,15 +299,12 @@ pub(super) fn copy_file(
             .map_err(|e| io_error(source, name, "read", e))?;
         storage::write_all_at(&*copy, &piece, at).map_err(|e| fail("write", e))?;
         at += piece.len() as u64;
-        sync_in_steps(&*copy, at, len).map_err(|e| fail("sync", e))?;
+        if at == len || at.is_multiple_of(storage::SYNC_BYTES as u64) {
+            copy.sync_data().map_err(|e| fail("sync", e))?;
+        }
+        copied(piece.len() as u64);
     }
     Ok(())
-}
-
-/// Syncs now and then, so that a large copy does not hold up the syncs of others at its end.
-fn sync_in_steps(file: &dyn File, at: u64, len: u64) -> io::Result<()> {
-    const STEP_BYTES: u64 = 8 << 20;
-    if at == len || at.is_multiple_of(STEP_BYTES) { file.sync_data() } else { Ok(()) }
 }
 
 /// Makes a store of a stream.

@@ -95,7 +95,7 @@ pub(super) fn restore(
     for (id, len) in &all {
         let name = format::file_name(*id);
         let file = source.open(&name, false).map_err(|e| io_error(source, &name, "open", e))?;
-        directory::copy_file(source, &*file, &name, *len, target.dir)?;
+        directory::copy_file(source, &*file, &name, *len, target.dir, &mut |_| {})?;
         report.segments += 1;
         report.copied_bytes += len;
     }

@@ -13,7 +13,10 @@ use crate::storage::Dir;
 use crate::storage::disk::{DiskDir, replace_file};
 use crate::{Bitcask, Error};
 use std::io::{Read, Write};
+use std::num::NonZeroU64;
 use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 pub(crate) use directory::refuse_unfinished;
 pub use history::AsOf;
@@ -36,6 +39,20 @@ pub struct BackupReport {
     pub sequence: u64,
 }
 
+/// How far [`Bitcask::backup_telling`] has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CopyProgress {
+    /// Bytes that are in the copy by now: linked, copied, or there before.
+    pub done_bytes: u64,
+    /// Bytes that it will have.
+    pub total_bytes: u64,
+}
+
+/// A segment of this length is sealed for a backup: what is shorter is sooner copied than what the log would have of so
+/// many short ones.
+const SEAL_FROM_BYTES: u64 = 1 << 20;
+
 impl Bitcask {
     /// Copies the store as it is now into the directory `target`, which is made if it is missing. The copy opens
     /// like any store. Reads and writes go on meanwhile.
@@ -49,9 +66,21 @@ impl Bitcask {
     /// [`Error::NotABackup`] if `target` holds anything else, or was written to since; [`Error::Locked`] while
     /// somebody uses `target`; [`Error::Full`], [`Error::Io`].
     pub fn backup(&self, target: impl AsRef<Path>) -> Result<BackupReport, Error> {
+        self.backup_telling(target, &mut |_| {})
+    }
+
+    /// [`Bitcask::backup`] that tells `progress` of every piece that it has copied, and of every segment.
+    ///
+    /// # Errors
+    /// As [`Bitcask::backup`].
+    pub fn backup_telling(
+        &self,
+        target: impl AsRef<Path>,
+        progress: &mut dyn FnMut(CopyProgress),
+    ) -> Result<BackupReport, Error> {
         let target = target.as_ref();
         let dir = DiskDir::open(target).map_err(|e| open_error(target, e))?;
-        self.backup_in(&dir)
+        self.backup_into(&dir, progress)
     }
 
     /// [`Bitcask::backup`] into an open directory.
@@ -59,7 +88,23 @@ impl Bitcask {
     /// # Errors
     /// As [`Bitcask::backup`].
     pub fn backup_in(&self, target: &dyn Dir) -> Result<BackupReport, Error> {
-        directory::copy(&*self.store.log.dir, &self.cut()?, target)
+        self.backup_into(target, &mut |_| {})
+    }
+
+    fn backup_into(
+        &self,
+        target: &dyn Dir,
+        progress: &mut dyn FnMut(CopyProgress),
+    ) -> Result<BackupReport, Error> {
+        // A segment that is written to is copied, one that is sealed is linked.
+        let active = self.store.log.active().1;
+        if self.store.lock.is_some() && active >= SEAL_FROM_BYTES {
+            // Nobody waits for this sync, and little is left to that of sealing, for which writers wait.
+            self.store.sync()?;
+            self.store.log.seal()?;
+        }
+        let pace = &|bytes| self.pace(bytes);
+        directory::copy(&*self.store.log.dir, &self.cut()?, target, pace, progress)
     }
 
     /// Writes the store as it is now to `out`, in one piece whose end says that it is complete; see
@@ -68,7 +113,7 @@ impl Bitcask {
     /// # Errors
     /// [`Error::Io`] if `out` refuses, or the store cannot be read.
     pub fn backup_to(&self, out: &mut dyn Write) -> Result<BackupReport, Error> {
-        stream::write(&*self.store.log.dir, &self.cut()?, out)
+        stream::write(&*self.store.log.dir, &self.cut()?, out, &|bytes| self.pace(bytes))
     }
 
     /// [`Bitcask::backup_to`] a file, which is made, or replaced once the new one is complete and on disk.
@@ -164,6 +209,15 @@ impl Bitcask {
         input: &mut dyn Read,
     ) -> Result<BackupReport, Error> {
         stream::verify(name.as_ref(), input)
+    }
+
+    /// Waits as long as copying so much may take.
+    fn pace(&self, bytes: u64) {
+        let Some(rate) = NonZeroU64::new(self.store.backup_rate.load(Ordering::Relaxed)) else {
+            return;
+        };
+        let micros = bytes.saturating_mul(1_000_000) / rate;
+        self.store.compaction.clock.sleep(Duration::from_micros(micros));
     }
 
     fn cut(&self) -> Result<Cut, Error> {

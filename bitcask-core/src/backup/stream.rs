@@ -45,7 +45,12 @@ const _: () = assert!(ADOPTED > format::MAX_ID);
 const MAX_ADOPTED_BYTES: usize = 1 << 28;
 
 /// Writes what a cut of the log holds.
-pub(super) fn write(dir: &dyn Dir, cut: &Cut, out: &mut dyn Write) -> Result<BackupReport, Error> {
+pub(super) fn write(
+    dir: &dyn Dir,
+    cut: &Cut,
+    out: &mut dyn Write,
+    pace: &dyn Fn(u64),
+) -> Result<BackupReport, Error> {
     let mut out = Summed { inner: out, crc: Crc32::new() };
     let mut report = BackupReport { sequence: cut.sequence, ..BackupReport::default() };
     let failed = |source| Error::Io { op: "write the backup", path: PathBuf::new(), source };
@@ -75,6 +80,7 @@ pub(super) fn write(dir: &dyn Dir, cut: &Cut, out: &mut dyn Write) -> Result<Bac
             read_piece(dir, segment, &mut piece, at)?;
             out.put(&piece).map_err(failed)?;
             at += piece.len() as u64;
+            pace(piece.len() as u64);
         }
         out.put_crc().map_err(failed)?;
         report.segments += 1;

@@ -125,6 +125,7 @@ impl Bitcask {
             compress_from_bytes: options.compress_from_bytes,
             recovery: recovered.report,
             reads: Counter::default(),
+            backup_rate: AtomicU64::new(options.backup_rate),
             deltas: AtomicU64::new(0),
             lock,
         });

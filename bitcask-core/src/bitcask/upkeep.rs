@@ -111,6 +111,12 @@ impl Bitcask {
         self.store.compaction.set_rate(bytes_per_second);
     }
 
+    /// Changes how many bytes a second a backup copies at most, also of one that is running. 0 means: as many as it
+    /// can. What is linked is not copied.
+    pub fn set_backup_rate(&self, bytes_per_second: u64) {
+        self.store.backup_rate.store(bytes_per_second, Ordering::Relaxed);
+    }
+
     /// Stops a compaction that is running, waits for it, and lets none begin any more. Closing does so, too.
     pub fn stop_compaction(&self) {
         self.store.compaction.stop();

@@ -146,7 +146,7 @@ pub(crate) struct State {
     idle: AtomicU64,
     drop_expired: bool,
     guard: Option<Arc<dyn Guard>>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Numbers of segments that nobody will miss.

@@ -9,10 +9,8 @@ use crate::storage::{self, File};
 use std::io;
 use std::sync::Arc;
 
-/// So much is collected before it is handed to the system …
+/// So much is collected before it is handed to the system.
 const BUFFER_BYTES: usize = 256 << 10;
-/// … and so much before it is synced: a sync of everything at the end would hold up the log's syncs.
-const SYNC_BYTES: u64 = 4 << 20;
 
 pub(super) struct Output {
     id: u32,
@@ -69,7 +67,7 @@ impl Output {
         }
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush(log)?;
-            if self.written - self.synced >= SYNC_BYTES {
+            if self.written - self.synced >= storage::SYNC_BYTES as u64 {
                 self.sync(log)?;
             }
         }

@@ -18,8 +18,8 @@ use std::time::Duration;
 const PIECE_BYTES: u64 = 64 << 10;
 /// Nobody who stops it waits longer for it to notice.
 const NAP: Duration = Duration::from_millis(20);
-/// Keys that are switched at once: some tens of microseconds, in which nobody appends.
-const SWITCH_KEYS: usize = 128;
+/// Keys that are switched at once: some tens of microseconds, in which nobody appends, nor looks a key up.
+const SWITCH_KEYS: usize = 16;
 /// Chains whose places are remembered.
 const KNOWN_CHAINS: usize = 4096;
 /// A key whose chain moves again and again is folded so often before it is folded while nobody appends.
@@ -145,13 +145,13 @@ impl<'a> Run<'a> {
     }
 
     /// Keeps to the rate.
-    fn pay(&mut self, bytes: u64) -> Done {
+    fn pay(&mut self, step: Step, bytes: u64) -> Done {
         self.unpaid += bytes;
         if self.unpaid < PIECE_BYTES {
             return Ok(());
         }
         let mut owed = std::mem::take(&mut self.unpaid);
-        self.tell(Step::Copying)?;
+        self.tell(step)?;
         // The rate may change while it waits.
         loop {
             let rate = self.state.rate.load(std::sync::atomic::Ordering::Relaxed);
@@ -245,7 +245,7 @@ impl<'a> Run<'a> {
             }
         }
         self.read_bytes += len;
-        self.pay(len)
+        self.pay(Step::Copying, len)
     }
 
     /// Copies a value if it is alive: `found` is the newest record of its key.
@@ -362,7 +362,7 @@ impl<'a> Run<'a> {
         };
         output.add(log, sequence, is_deletion, write)?;
         self.written_bytes += len as u64;
-        self.pay(len as u64)
+        self.pay(Step::Copying, len as u64)
     }
 
     fn came_to_nothing(&self, id: u32) {
@@ -417,7 +417,8 @@ impl<'a> Run<'a> {
                     changed.push(record.key.to_vec());
                 }
             }
-            at += record.len;
+            let len = record.len;
+            at += len;
             if moves.len() >= SWITCH_KEYS {
                 self.switch(&mut moves, segment, &mut changed);
                 if self.state.many_chains_died() {
@@ -427,6 +428,7 @@ impl<'a> Run<'a> {
             if changed.len() >= SWITCH_KEYS {
                 self.rewrite(&mut changed)?;
             }
+            self.pay(Step::Switching, len as u64)?;
         }
         self.switch(&mut moves, segment, &mut changed);
         self.rewrite(&mut changed)?;

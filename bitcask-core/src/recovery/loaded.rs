@@ -151,8 +151,7 @@ pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Resu
 pub(super) fn save_hint(dir: &dyn Dir, id: u32, contents: &[u8]) -> Result<(), Error> {
     let (name, temporary) = (format::hint_name(id), format::unfinished_hint_name(id));
     let written = dir.create(&temporary).and_then(|file| {
-        storage::write_all_at(&*file, contents, 0)?;
-        file.sync_data()?;
+        storage::write_durably(&*file, contents)?;
         dir.rename(&temporary, &name)?;
         dir.sync()
     });

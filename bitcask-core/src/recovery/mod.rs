@@ -58,7 +58,7 @@ pub struct RecoveryReport {
     /// What was cut from the end of the newest segment.
     pub torn: Option<TornTail>,
     /// What was found, and what was skipped, in the files of Basho's Bitcask or pybitcask that this opening took
-    /// over; `None` from the second on.
+    /// over, or, for reading only, found not taken over yet; `None` from the second on.
     pub classic: Option<DirectoryReport>,
 }
 

@@ -1,7 +1,7 @@
 //! The real disk: `std::fs`, and `fallocate` through rustix. Nothing else in the crate touches files.
 #![allow(clippy::disallowed_methods)] // this is the module that they are disallowed in favour of
 
-use super::{Dir, File, Lock, Map, mmap, write_all_at};
+use super::{Dir, File, Lock, Map, SYNC_BYTES, mmap, write_all_at};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 use std::fs;
@@ -82,7 +82,7 @@ pub(crate) fn replace_file<T>(
     unfinished.push(".unfinished");
     let unfinished = PathBuf::from(unfinished);
     let file = fs::File::create(&unfinished).map_err(|e| fail("create", e))?;
-    let written = write(&mut &file).and_then(|value| {
+    let written = write(&mut Stepwise { file: &file, unsynced: 0 }).and_then(|value| {
         file.sync_all().map_err(|e| fail("sync", e))?;
         fs::rename(&unfinished, path).map_err(|e| fail("rename", e))?;
         Ok(value)
@@ -95,6 +95,28 @@ pub(crate) fn replace_file<T>(
         .and_then(|parent| parent.sync_all())
         .map_err(|e| fail("sync the directory of", e))?;
     Ok(value)
+}
+
+/// Writes to a file, and syncs it now and then: see [`SYNC_BYTES`].
+struct Stepwise<'a> {
+    file: &'a fs::File,
+    unsynced: usize,
+}
+
+impl io::Write for Stepwise<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced += written;
+        if self.unsynced >= SYNC_BYTES {
+            self.unsynced = 0;
+            self.file.sync_data()?;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn parent(path: &Path) -> &Path {

@@ -109,6 +109,19 @@ pub(crate) fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What is written behind the back of those who wait for the disk is synced after so many bytes: a sync of
+/// more would hold up theirs.
+pub(crate) const SYNC_BYTES: usize = 4 << 20;
+
+/// Writes `bytes` to a new file and brings them to the disk, little by little.
+pub(crate) fn write_durably(file: &dyn File, bytes: &[u8]) -> io::Result<()> {
+    for (n, piece) in bytes.chunks(SYNC_BYTES).enumerate() {
+        write_all_at(file, piece, (n * SYNC_BYTES) as u64)?;
+        file.sync_data()?;
+    }
+    Ok(())
+}
+
 /// Writes all of `buf` at `offset`.
 pub fn write_all_at(file: &dyn File, mut buf: &[u8], mut offset: u64) -> io::Result<()> {
     while !buf.is_empty() {

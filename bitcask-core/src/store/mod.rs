@@ -36,6 +36,8 @@ pub(crate) struct Store {
     pub(crate) compress_from_bytes: usize,
     pub(crate) recovery: RecoveryReport,
     pub(crate) reads: Counter,
+    /// Bytes a second; 0 for as many as it can.
+    pub(crate) backup_rate: AtomicU64,
     /// Deltas appended.
     pub(crate) deltas: AtomicU64,
     /// Held until everything above is gone; none by a store that is only read.

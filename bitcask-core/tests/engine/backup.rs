@@ -1,9 +1,10 @@
 //! Backups: the contents at one moment, whole or not to be opened.
 
 use super::model::{self, Contents, History, NOW};
-use super::{Random, open, options};
+use super::{Random, Sleeper, open, options};
 use bitcask_core::storage::sim::{Faults, SimDir};
-use bitcask_core::{AsOf, BackupReport, Bitcask, Error};
+use bitcask_core::{AsOf, BackupReport, Bitcask, Error, Options};
+use std::sync::Arc;
 
 fn seeds() -> std::ops::Range<u64> {
     let count = std::env::var("BITCASK_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
@@ -203,6 +204,46 @@ fn on_a_real_disk_sealed_segments_are_linked_and_a_file_is_replaced_when_it_is_c
     let copy = Bitcask::open(path.join("backup"), options()).unwrap();
     assert_eq!(copy.get(b"more", NOW).unwrap().as_deref(), Some(&b"v"[..]));
     drop(copy);
+}
+
+#[test]
+fn a_long_segment_that_is_written_to_is_sealed_for_a_backup_and_linked() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path();
+    let store = Bitcask::open(path.join("store"), Options::default()).unwrap();
+    for i in 0..20_u8 {
+        store.put(&[i], &[i; 100_000], NOW).unwrap();
+    }
+    let mut seen = Vec::new();
+    let first = store.backup_telling(path.join("backup"), &mut |told| seen.push(told)).unwrap();
+    let (done, total) = seen.last().map(|told| (told.done_bytes, told.total_bytes)).unwrap();
+    assert!(seen.len() == 2 && done == total && total > 2_000_000, "{seen:?}");
+    assert_eq!((first.linked, first.segments), (1, 2));
+    assert!(first.copied_bytes < 1000, "{first:?}");
+    store.put(b"more", b"v", NOW).unwrap();
+    let second = store.backup(path.join("backup")).unwrap();
+    assert_eq!((second.kept, second.segments), (1, 2), "what is short is copied, not sealed");
+    let copy = Bitcask::open(path.join("backup"), Options::default()).unwrap();
+    assert_eq!(model::contents(&copy), model::contents(&store));
+}
+
+#[test]
+fn a_backup_keeps_to_its_rate() {
+    let clock = Arc::new(Sleeper::default());
+    let options = Options { backup_rate: 100_000, clock: clock.clone(), ..options() };
+    let store = Bitcask::open_in(Arc::new(SimDir::new(1)), options).unwrap();
+    for i in 0..100_u8 {
+        store.put(&[i], &[i; 10_000], NOW).unwrap();
+    }
+    store.backup_to(&mut Vec::new()).unwrap();
+    let slept = clock.slept().as_secs_f64();
+    assert!((9.9..10.5).contains(&slept), "{slept} s for 1 MB at 100 kB/s");
+    store.backup_in(&SimDir::new(2)).unwrap();
+    let more = clock.slept().as_secs_f64() - slept;
+    assert!((9.9..10.5).contains(&more), "{more} s where nothing can be linked");
+    store.set_backup_rate(0);
+    store.backup_to(&mut Vec::new()).unwrap();
+    assert_eq!(clock.slept().as_secs_f64(), slept + more);
 }
 
 #[test]

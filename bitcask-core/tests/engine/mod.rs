@@ -10,16 +10,19 @@ mod crash;
 mod damage;
 mod golden;
 mod iteration;
+mod mapped;
 mod model;
 mod opening;
 mod recovery;
 mod salvage;
 mod snapshots;
 mod transactions;
+mod verify;
 
 use bitcask_core::storage::sim::SimDir;
-use bitcask_core::{Bitcask, Fold, Options};
-use std::sync::Arc;
+use bitcask_core::{Bitcask, Clock, Fold, Options, UnixMillis};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A fold that appends: easy to foresee, associative, and not commutative.
 pub struct Append;
@@ -30,6 +33,25 @@ impl Fold for Append {
     }
     fn compose(&self, older: &[u8], newer: &[u8]) -> Result<Vec<u8>, &'static str> {
         Ok([older, newer].concat())
+    }
+}
+
+/// A clock that stands still, and counts for how long it was slept by.
+#[derive(Debug, Default)]
+pub struct Sleeper(Mutex<Duration>);
+
+impl Sleeper {
+    pub fn slept(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl Clock for Sleeper {
+    fn now(&self) -> UnixMillis {
+        model::NOW
+    }
+    fn sleep(&self, duration: Duration) {
+        *self.0.lock().unwrap() += duration;
     }
 }
 

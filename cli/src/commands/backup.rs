@@ -17,8 +17,7 @@ pub fn backup(args: &Backup, out: &mut Out) -> Result<Outcome, Failure> {
     let log = opened.log();
     let bytes = log.stats().disk_bytes;
     let done = if !args.file {
-        let _bar = Bar::bytes(out, "copying", 0);
-        log.backup(&args.to).map_err(|e| target::failure(e, &args.to))?
+        copy(log, &args.to, bytes, out)?
     } else if args.to.as_os_str() == "-" {
         let bar = Bar::bytes(out, "writing", bytes);
         let mut counted = Counted { inner: out.writer(), bar: &bar };
@@ -56,8 +55,7 @@ pub fn restore(args: &Restore, out: &mut Out) -> Result<Outcome, Failure> {
     } else if args.from.is_dir() {
         let from = Bitcask::open(&args.from, target::options(Mode::ReadOnly))
             .map_err(|e| target::failure(e, &args.from))?;
-        let _bar = Bar::bytes(out, "copying", 0);
-        from.backup(&args.dir).map_err(|e| target::failure(e, &args.dir))?
+        copy(&from, &args.dir, from.stats().disk_bytes, out)?
     } else {
         let (input, bytes) = files::open(&args.from)?;
         let bar = Bar::bytes(out, "restoring", bytes);
@@ -66,6 +64,16 @@ pub fn restore(args: &Restore, out: &mut Out) -> Result<Outcome, Failure> {
             .map_err(|e| target::failure(e, &args.dir))?
     };
     print(&done, out)
+}
+
+/// Copies a store of about so many bytes.
+fn copy(from: &Bitcask, to: &Path, bytes: u64, out: &Out) -> Result<BackupReport, Failure> {
+    let bar = Bar::bytes(out, "copying", bytes);
+    let done = from.backup_telling(to, &mut |progress| {
+        bar.set_total(progress.total_bytes);
+        bar.set(progress.done_bytes);
+    });
+    done.map_err(|e| target::failure(e, to))
 }
 
 /// Reads a backup in one file, and checks everything in it.

@@ -1,5 +1,6 @@
 //! The configuration file: TOML with the names of the flags.
 
+use super::upkeep::{parse_compression, parse_window};
 use super::{Config, parse_size};
 use bitmap_store::Durability;
 use serde::Deserialize;
@@ -20,6 +21,11 @@ struct File {
     timeout: Option<u64>,
     client_query_buffer_limit: Option<Size>,
     client_output_buffer_limit: Option<Size>,
+    compaction: Option<bool>,
+    compaction_window: Option<String>,
+    compaction_rate: Option<Size>,
+    backup_rate: Option<Size>,
+    compression: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -99,6 +105,24 @@ fn apply(text: &str, config: &mut Config) -> Result<(), String> {
     if let Some(size) = file.client_output_buffer_limit {
         config.output_buffer_bytes = size.bytes("client-output-buffer-limit")?;
     }
+    let upkeep = &mut config.upkeep;
+    if let Some(on) = file.compaction {
+        upkeep.compaction = on;
+    }
+    if let Some(text) = file.compaction_window {
+        let problem = "compaction-window is not two hours of the day such as \"22-6\"";
+        upkeep.compaction_window = parse_window(&text).ok_or(problem)?;
+    }
+    if let Some(size) = file.compaction_rate {
+        upkeep.compaction_rate = size.bytes("compaction-rate")? as u64;
+    }
+    if let Some(size) = file.backup_rate {
+        upkeep.backup_rate = size.bytes("backup-rate")? as u64;
+    }
+    if let Some(text) = file.compression {
+        let problem = "compression is off, snappy, lz4 or zstd";
+        upkeep.compression = parse_compression(&text).ok_or(problem)?;
+    }
     Ok(())
 }
 
@@ -117,13 +141,17 @@ impl Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Upkeep;
+    use bitmap_store::Compression;
 
     #[test]
     fn a_file_sets_what_it_names_and_nothing_else() {
         let mut config = Config::default();
         let text = "addr = ':7000'\nsync = 'everysec'\ncache-size = '64mb'\nmaxclients = 5\n\
                     log-level = 'warn'\ntimeout = 300\nclient-query-buffer-limit = 1048576\n\
-                    client-output-buffer-limit = '256mb'\n";
+                    client-output-buffer-limit = '256mb'\ncompaction = false\n\
+                    compaction-window = '22-6'\ncompaction-rate = '1mb'\nbackup-rate = 0\n\
+                    compression = 'zstd'\n";
         apply(text, &mut config).expect("valid");
         let expected = Config {
             addr: ":7000".into(),
@@ -134,6 +162,13 @@ mod tests {
             timeout_seconds: 300,
             query_buffer_bytes: 1 << 20,
             output_buffer_bytes: 256 << 20,
+            upkeep: Upkeep {
+                compaction: false,
+                compaction_window: Some((22, 6)),
+                compaction_rate: 1 << 20,
+                backup_rate: 0,
+                compression: Compression::Zstd,
+            },
             ..Config::default()
         };
         assert_eq!(config, expected);
@@ -147,9 +182,16 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_an_error() {
-        for text in
-            ["sync = 'often'", "cache-size = 'big'", "maxclients = 0", "maxclients = -1", "x"]
-        {
+        for text in [
+            "sync = 'often'",
+            "cache-size = 'big'",
+            "maxclients = 0",
+            "maxclients = -1",
+            "compaction = 'maybe'",
+            "compaction-window = '25-3'",
+            "compression = 'gzip'",
+            "x",
+        ] {
             assert!(apply(text, &mut Config::default()).is_err(), "{text}");
         }
     }

@@ -5,12 +5,14 @@ mod file;
 mod parameters;
 mod settings;
 mod size;
+mod upkeep;
 
 pub use arguments::{Invocation, parse};
 pub(crate) use parameters::{PARAMETERS, Parameter, worker_threads};
 pub(crate) use settings::Settings;
 pub use settings::durability_name;
 pub(crate) use size::parse_size;
+pub use upkeep::Upkeep;
 
 use bitmap_store::Durability;
 use std::path::PathBuf;
@@ -43,6 +45,8 @@ pub struct Config {
     pub output_buffer_bytes: usize,
     /// A segment of the log is sealed before it grows beyond this.
     pub segment_bytes: u32,
+    /// Compaction, compression, backups.
+    pub upkeep: Upkeep,
 }
 
 impl Default for Config {
@@ -60,6 +64,7 @@ impl Default for Config {
             query_buffer_bytes: 1 << 30,
             output_buffer_bytes: 1 << 30,
             segment_bytes: 256 << 20,
+            upkeep: Upkeep::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The parameters of `CONFIG GET` and `CONFIG SET`, under the names that Redis gives them.
 
+use super::upkeep::{Upkeep, compression_name, parse_window, window_name};
 use super::{durability_name, parse_size};
 use crate::command::parse_int;
 use crate::logging;
@@ -35,6 +36,18 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     immutable("bind", |s| {
         s.addrs.iter().map(|addr| addr.ip().to_string()).collect::<Vec<_>>().join(" ")
     }),
+    live(
+        "backup-rate",
+        |s| s.settings.upkeep().backup_rate.to_string(),
+        |s, value| {
+            let rate = memory(value, 0)? as u64;
+            s.settings.set_upkeep(
+                |upkeep| upkeep.backup_rate = rate,
+                |_| s.keyspace.set_backup_rate(rate),
+            );
+            Ok(())
+        },
+    ),
     live("cache-size", |s| s.settings.cache_bytes().to_string(), set_cache),
     live(
         "client-output-buffer-limit",
@@ -51,6 +64,42 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         },
     ),
     immutable("cluster-enabled", |_| "no".into()),
+    live(
+        "compaction",
+        |s| if s.settings.upkeep().compaction { "yes" } else { "no" }.into(),
+        |s, value| {
+            let on = match value.to_ascii_lowercase().as_str() {
+                "yes" => true,
+                "no" => false,
+                _ => return Err("argument must be 'yes' or 'no'".into()),
+            };
+            set_compaction(s, |upkeep| upkeep.compaction = on);
+            Ok(())
+        },
+    ),
+    live(
+        "compaction-rate",
+        |s| s.settings.upkeep().compaction_rate.to_string(),
+        |s, value| {
+            let rate = memory(value, 0)? as u64;
+            s.settings.set_upkeep(
+                |upkeep| upkeep.compaction_rate = rate,
+                |_| s.keyspace.set_compaction_rate(rate),
+            );
+            Ok(())
+        },
+    ),
+    live(
+        "compaction-window",
+        |s| window_name(s.settings.upkeep().compaction_window),
+        |s, value| {
+            let window = parse_window(value)
+                .ok_or("argument must be two hours of the day such as 22-6, or nothing")?;
+            set_compaction(s, |upkeep| upkeep.compaction_window = window);
+            Ok(())
+        },
+    ),
+    immutable("compression", |s| compression_name(s.settings.upkeep().compression).into()),
     immutable("databases", |_| bitmap_store::DATABASES.to_string()),
     immutable("dbfilename", |_| String::new()),
     fixed("dir", |s| s.settings.dir.display().to_string()),
@@ -143,6 +192,13 @@ fn set_cache(server: &Shared, value: &str) -> Result<(), String> {
     server.keyspace.set_cache_bytes(bytes);
     server.settings.set_cache_bytes(bytes);
     Ok(())
+}
+
+fn set_compaction(server: &Shared, change: impl FnOnce(&mut Upkeep)) {
+    let segment_bytes = server.settings.segment_bytes;
+    server.settings.set_upkeep(change, |upkeep| {
+        server.keyspace.set_compaction(upkeep.compaction_options(segment_bytes));
+    });
 }
 
 fn set_maxclients(server: &Shared, value: &str) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! What `CONFIG SET` may change while the server runs.
 
-use super::Config;
+use super::{Config, Upkeep};
 use bitmap_store::Durability;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     query_buffer_bytes: AtomicUsize,
     output_buffer_bytes: AtomicUsize,
     log_level: Mutex<String>,
+    upkeep: Mutex<Upkeep>,
+    pub segment_bytes: u32,
 }
 
 impl Settings {
@@ -32,6 +34,8 @@ impl Settings {
             query_buffer_bytes: AtomicUsize::new(config.query_buffer_bytes),
             output_buffer_bytes: AtomicUsize::new(config.output_buffer_bytes),
             log_level: Mutex::new(config.log_level.clone()),
+            upkeep: Mutex::new(config.upkeep.clone()),
+            segment_bytes: config.segment_bytes,
         }
     }
 
@@ -94,6 +98,17 @@ impl Settings {
 
     pub(crate) fn set_output_buffer_bytes(&self, bytes: usize) {
         self.output_buffer_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn upkeep(&self) -> Upkeep {
+        self.upkeep.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes the settings of the upkeep, and hands what they are then to `apply`.
+    pub(crate) fn set_upkeep(&self, change: impl FnOnce(&mut Upkeep), apply: impl FnOnce(&Upkeep)) {
+        let mut upkeep = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut upkeep);
+        apply(&upkeep);
     }
 
     pub(crate) fn log_level(&self) -> String {

@@ -382,7 +382,7 @@ impl Plan<'_> {
             self.turns("loading for the backup", &engines, size, 1, &|job| job.run("load", &[]));
         let ours = loaded.iter().find(|(engine, _)| *engine == Name::Bitcask);
         let bytes = ours.map_or(f64::NAN, |(_, found)| found["disk_bytes"]);
-        for (how, named) in [("links", "by hard links"), ("copy", "as one file")] {
+        for (how, named) in [("links", "by hard links, one a second"), ("copy", "as one file")] {
             for (promise, what) in
                 [("disk", "16 durable writers"), ("system", "a writer, not durable")]
             {

@@ -1,6 +1,6 @@
 //! Ours.
 
-use super::{Backup, Engine, GENTLE_BYTES, Outcome, Pace, Promise, Setup, Upkeep};
+use super::{BACKUP_BYTES, Backup, Engine, GENTLE_BYTES, Outcome, Pace, Promise, Setup, Upkeep};
 use crate::keys::Key;
 use bitcask_core::{
     Batch, Bitcask, CompactionOptions, Durability, Options, Thresholds, UnixMillis,
@@ -26,6 +26,7 @@ impl Store {
                 Promise::Disk => Durability::Always,
                 Promise::System | Promise::Memory => Durability::No,
             },
+            backup_rate: BACKUP_BYTES,
             mapped_reads: setup.mapped,
             compaction: (setup.upkeep == Upkeep::Usual).then(CompactionOptions::default),
             ..Options::default()

@@ -33,6 +33,8 @@ pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 const CACHE_BYTES: u64 = 1 << 30;
 /// Of [`Pace::Gentle`].
 pub const GENTLE_BYTES: u64 = 32 << 20;
+/// A second, of a backup that copies: ours, since the others have no such setting.
+pub const BACKUP_BYTES: u64 = 128 << 20;
 /// From this length on, the engines that can do so keep values apart from their trees.
 const APART_BYTES: usize = 1 << 10;
 

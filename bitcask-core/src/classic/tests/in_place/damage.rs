@@ -23,14 +23,22 @@ fn look(dir: &SimDir) -> (usize, usize, usize) {
 fn damage_that_was_there_before_is_no_damage_and_any_later_one_is() {
     let (dir, wanted) = sample();
     assert_eq!(look(&dir), (10, 2, 0), "not taken over yet");
+    let verify =
+        |dir: &SimDir| Bitcask::verify_in(Arc::new(dir.clone()), options(), &mut |_| {}).unwrap();
+    let report = verify(&dir);
+    assert!(report.is_sound() && report.hints.is_empty());
+    assert_eq!((report.records, report.voids, report.keys), (10, 2, wanted.len() as u64));
     open_in_place(&dir).close().unwrap();
     assert_eq!(look(&dir).2, 0);
+    let report = verify(&dir);
+    assert!(report.is_sound() && report.hints.is_empty(), "{report:?}");
     for name in ["9.bitcask.data", "11.bitcask.data", "12.bitcask.data"] {
         let data = dir.read_file(name);
         for byte in 0..data.len() {
             let dir = dir.kill();
             dir.flip_bit(name, byte as u64, (byte % 8) as u8);
             let damaged = look(&dir).2 > 0;
+            assert_eq!(verify(&dir).is_sound(), !damaged, "{name} {byte}");
             // With the hint, what is still sound is still there, and nothing else.
             let store = open_in_place(&dir);
             assert_eq!(store.len(), wanted.len());
@@ -66,6 +74,30 @@ fn damage_that_was_there_before_is_no_damage_and_any_later_one_is() {
             assert_eq!(all(&store), found, "{name} {byte}");
         }
     }
+}
+
+#[test]
+fn a_hint_that_does_not_say_what_the_file_holds_is_found_and_made_anew() {
+    let (dir, wanted) = sample();
+    open_in_place(&dir).close().unwrap();
+    // That of another directory, in which a key was not deleted.
+    let (other, _) = sample();
+    let mut data = other.read_file("9.bitcask.data");
+    let at = data.windows(17).position(|part| part == basho::TOMBSTONE).unwrap();
+    data[at] = b'B';
+    let start = at - key(1).len() - basho::HEADER_LEN;
+    let crc = crate::format::crc32(&data[start + 4..at + 22]).to_be_bytes();
+    data[start..start + 4].copy_from_slice(&crc);
+    other.write_file("9.bitcask.data", &data);
+    open_in_place(&other).close().unwrap();
+    dir.write_file("00000001.hint", &other.read_file("00000001.hint"));
+    let store = Arc::new(dir.clone());
+    let report = Bitcask::verify_in(store.clone(), options(), &mut |_| {}).unwrap();
+    assert!(report.hints[0].0.ends_with("00000001.hint") && report.hints.len() == 1, "{report:?}");
+    let report = Bitcask::repair_in(store.clone(), options()).unwrap();
+    assert_eq!(report.rebuilt_hints, 1);
+    assert!(Bitcask::verify_in(store, options(), &mut |_| {}).unwrap().hints.is_empty());
+    assert_eq!(all(&open_in_place(&dir)), wanted);
 }
 
 #[test]
@@ -150,6 +182,9 @@ fn a_list_that_is_damaged_is_refused() {
         for mode in [Mode::Create, Mode::Existing, Mode::ReadOnly] {
             assert!(open_as(&dir, mode).unwrap_err().is_damage(), "{byte}");
         }
+        let report = Bitcask::verify_in(Arc::new(dir.clone()), options(), &mut |_| {}).unwrap();
+        assert_eq!(report.damage.len(), 1);
+        assert!(report.damage[0].path.ends_with("adopted"), "{byte}");
     }
     dir.remove("adopted").unwrap();
     assert!(open_as(&dir, Mode::Create).unwrap_err().is_damage(), "its segments are missing");
