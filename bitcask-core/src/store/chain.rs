@@ -27,7 +27,7 @@ pub struct Entry {
     pub sequence: u64,
     /// When the newest record was written, by the writer's clock.
     pub written_at: UnixMillis,
-    /// Whether a record of it was said to mention places of others: see [`Batch::refers`].
+    /// Whether a record of it was said to mention places of others: see [`crate::Batch::refers`].
     pub refers: bool,
 }
 
@@ -62,7 +62,7 @@ impl Store {
         Ok(head)
     }
 
-    /// See [`Bitcask::metadata`].
+    /// See [`crate::Bitcask::metadata`].
     pub(crate) fn metadata(&self, key: &[u8], location: Location) -> Result<Metadata, Error> {
         let newest = self.head(key, location.segment, location.offset)?;
         if newest.len != location.len as usize {
@@ -99,7 +99,7 @@ impl Store {
         Ok(head)
     }
 
-    /// See [`Bitcask::newest`].
+    /// See [`crate::Bitcask::newest`].
     pub(crate) fn newest(&self, key: &[u8], location: Location) -> Result<Vec<u8>, Error> {
         let read = self.read(key, location.segment, location.offset, location.len as usize)?;
         let record = read.record();
