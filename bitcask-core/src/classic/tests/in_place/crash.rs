@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::storage::sim::Faults;
+use crate::storage::write_all_at;
 
 /// The states that the contents go through; and the run, which fails where the disk does.
 fn run(dir: &SimDir, start: &Contents) -> (Vec<Contents>, Result<(), Error>) {
@@ -57,6 +58,21 @@ fn wherever_it_stops_the_contents_are_what_they_were_and_it_goes_on() {
             stopped += 1;
         }
         assert!(stopped > 40, "{stopped}");
+    }
+}
+
+/// Basho's Bitcask does not sync unless it is told to.
+#[test]
+fn what_their_writer_left_to_the_system_is_on_disk_once_it_is_taken_over() {
+    let (from, wanted) = sample();
+    for seed in 0..20 {
+        let dir = SimDir::new(seed);
+        for name in data_files(&from) {
+            let file = dir.create(&name).unwrap();
+            write_all_at(&*file, &from.read_file(&name), 0).unwrap();
+        }
+        drop(open_in_place(&dir));
+        assert_eq!(all(&open_in_place(&dir.crash())), wanted);
     }
 }
 

@@ -233,8 +233,11 @@ fn deltas_expiries_and_comparisons_work_on_top_of_an_entry_of_theirs() {
         batch.delta(&one, delta, &entry.chain, None);
         store.write(&mut batch).unwrap();
     };
+    let base = store.location(&one).unwrap();
     append(b" and");
     append(b" more");
+    let chain = store.entry(&one).unwrap().unwrap().chain;
+    assert_eq!(chain.locations().next(), Some(base), "as long as in its file");
     assert!(store.set_expiry(&other, Some(UnixMillis(NOW.0 + 5)), NOW).unwrap());
     let sequence = store.metadata(&other).unwrap().unwrap().sequence;
     let old = store.compare_and_swap(&other, Some(7), Some(b"x"), NOW);
