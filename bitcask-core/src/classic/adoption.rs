@@ -219,7 +219,7 @@ fn check(dir: &dyn Dir, adopted: &Adopted, names: &[String]) -> Result<(), Error
     Ok(())
 }
 
-/// A listed file, opened, and how long it is: no longer than the list says.
+/// A file, opened, and how long it is.
 pub(crate) fn open(dir: &dyn Dir, name: &str) -> Result<(Arc<dyn File>, u64), Error> {
     let file = dir.open(name, false).map_err(|e| io_error(dir, name, "open", e))?;
     let len = file.size().map_err(|e| io_error(dir, name, "read the length of", e))?;
