@@ -446,7 +446,7 @@ impl<'a> Run<'a> {
                 return Ok(Some(reading.sequence(u64::from(at.offset))));
             }
             let dir = &*self.store.log.dir;
-            let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8, false)?;
+            let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8, true)?;
             return Ok(bytes.try_into().ok().map(u64::from_be_bytes));
         }
         if !found.is_linked {
