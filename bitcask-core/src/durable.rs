@@ -9,11 +9,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-/// A position in the log of an open store: what [`Bitcask::durable`](crate::Bitcask::durable) waits for.
+/// A position in the log of an open store: what [`crate::Bitcask::durable`] waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position(pub(crate) u64);
 
-/// See [`Bitcask::durable`](crate::Bitcask::durable).
+/// See [`crate::Bitcask::durable`].
 pub struct Durable<'a> {
     pub(crate) store: &'a Arc<Store>,
     pub(crate) position: u64,

@@ -49,6 +49,13 @@ pub enum Error {
         /// One of the files that are in it.
         found: String,
     },
+    /// The directory, or a file in it, is another Bitcask's and cannot be used as it is: nothing was written.
+    Foreign {
+        /// The directory or file.
+        path: PathBuf,
+        /// Why not, and what to do.
+        reason: &'static str,
+    },
     /// A backup or a restore into the directory broke off: what is there is not the whole store. Do it again.
     Unfinished {
         /// The directory.
@@ -156,6 +163,9 @@ impl fmt::Display for Error {
                 "{} is no store: it holds other files, such as {found}; choose an empty directory",
                 path.display()
             ),
+            Error::Foreign { path, reason } => {
+                write!(f, "{} is another Bitcask's: {reason}", path.display())
+            }
             Error::Unfinished { path } => write!(
                 f,
                 "{} holds a copy that broke off: back up or restore into it again",

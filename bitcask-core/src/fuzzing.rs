@@ -156,7 +156,8 @@ pub fn segment(bytes: &[u8]) {
     match (scan::build_hint(SEGMENT, &bytes), damage) {
         (Err(said), Some(damage)) => assert_eq!(said, damage),
         (Ok(hint), None) => {
-            let hint = Hint::parse(&hint, SEGMENT).expect("a hint just built is sound");
+            let hint = Hint::parse(&hint, SEGMENT, format::HEADER_LEN)
+                .expect("a hint just built is sound");
             assert!(hint.entries().eq(entries), "the hint is the index");
             assert_eq!(hint.totals, index.totals);
             assert_eq!(hint.covered as usize, bytes.len());
@@ -395,12 +396,12 @@ pub fn classic(bytes: &[u8]) {
 /// A hint is refused, or it is exactly what encoding its entries writes; a store opens with it, says what is
 /// damaged, or finds by reading that the hint is wrong.
 pub fn hint(bytes: &[u8]) {
-    let _ = Hint::parse(bytes, SEGMENT);
+    let _ = Hint::parse(bytes, SEGMENT, format::HEADER_LEN);
     let mut bytes = bytes.to_vec();
     let Some(body_len) = bytes.len().checked_sub(4) else { return };
     let crc = crate::format::crc32(&bytes[..body_len]);
     bytes[body_len..].copy_from_slice(&crc.to_be_bytes());
-    if let Ok(hint) = Hint::parse(&bytes, SEGMENT) {
+    if let Ok(hint) = Hint::parse(&bytes, SEGMENT, format::HEADER_LEN) {
         let again = hint::encode(SEGMENT, hint.covered, &hint.totals, hint.entries());
         assert_eq!(again, bytes, "a hint has one form");
     }

@@ -3,6 +3,8 @@
 //! Takes no lock and changes nothing, so that it works beside a process that writes, and on a store that does
 //! not open. Nothing here knows which records are alive: that is what opening is for.
 
+use crate::classic::adopted::{AdoptedFile, segment_name};
+use crate::classic::adoption;
 use crate::format::hint::Hint;
 use crate::format::record::{Kind, Record};
 use crate::format::segment as format;
@@ -35,7 +37,7 @@ pub enum RecordKind {
     Mark,
     /// Lists segments that compaction has removed.
     Retired,
-    /// Fills a place where damage was, before salvage.
+    /// Fills a place where damage was, before salvage, or before another Bitcask's file was taken over.
     Void,
 }
 
@@ -127,7 +129,7 @@ pub enum Found<'a> {
     Record(RawRecord<'a>),
     /// Bytes that are no record, though they should be.
     Damage {
-        /// The segment's number.
+        /// The segment's number; 0 if it is the list of taken over files that is damaged.
         segment: u32,
         /// Its file.
         path: &'a Path,
@@ -164,6 +166,9 @@ pub enum HintState {
 
 /// Goes through the store at `path`, segment by segment in the order of their numbers, until `visit` says to
 /// stop. `segment` chooses one.
+///
+/// Of a directory of Basho's Bitcask or of pybitcask, taken over or not yet, the data files are the first segments,
+/// and their entries are puts and deletions.
 ///
 /// A segment that disappears meanwhile, since somebody compacts, is left out. Beside a writer the newest segment
 /// is seen as far as it was written when its turn came.
@@ -214,15 +219,33 @@ pub fn inspect_in(
     let mut ids: Vec<u32> = names.iter().filter_map(|name| format::parse_name(name)).collect();
     ids.sort_unstable();
     let newest = newest_of_the_log(dir, &ids);
+    let adopted = match adoption::look(dir, &names) {
+        Err(Error::Corrupt { path, offset, reason }) => {
+            let damage = Found::Damage { segment: 0, path: &path, offset, bytes: 0, reason };
+            if segment.is_none() && visit(damage).is_break() {
+                return Ok(());
+            }
+            None
+        }
+        other => other?,
+    };
+    if let Some(adopted) = &adopted {
+        let there = adopted.files().filter(|(_, file)| names.contains(&file.name));
+        ids.splice(..0, there.map(|(id, _)| id));
+    }
     if let Some(wanted) = segment {
         ids.retain(|id| *id == wanted);
     }
     if ids.is_empty() {
-        let name = segment.map(format::file_name).unwrap_or_default();
+        let name = segment.map(|id| segment_name(adopted.as_ref(), id)).unwrap_or_default();
         return Err(Error::Missing { path: dir.path().join(name) });
     }
     for id in ids {
-        if walk_segment(dir, id, newest == Some(id), visit)?.is_break() {
+        let walked = match adopted.as_ref().and_then(|adopted| adopted.file(id)) {
+            Some(listed) => walk_classic(dir, id, listed, visit)?,
+            None => walk_segment(dir, id, newest == Some(id), visit)?,
+        };
+        if walked.is_break() {
             break;
         }
     }
@@ -275,7 +298,7 @@ fn walk_segment(
         path: &path,
         bytes: bytes.len() as u64,
         compacted: head.is_ok_and(|head| head.compacted),
-        hint: hint_state(dir, id, bytes.len() as u64),
+        hint: hint_state(dir, id, bytes.len() as u64, format::HEADER_LEN),
     };
     if visit(segment).is_break() {
         return Ok(ControlFlow::Break(()));
@@ -324,6 +347,83 @@ fn walk_segment(
     Ok(ControlFlow::Continue(()))
 }
 
+/// As [`walk_segment`], of another Bitcask's file. What was damaged when it was taken over is a [`RecordKind::Void`].
+fn walk_classic(
+    dir: &dyn Dir,
+    id: u32,
+    listed: &AdoptedFile,
+    visit: &mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Error> {
+    let AdoptedFile { name, len, reading } = listed;
+    let path = dir.path().join(name);
+    let (file, bytes) = match adoption::open(dir, name) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(ControlFlow::Continue(()));
+        }
+        other => other?,
+    };
+    let hint = hint_state(dir, id, bytes, 0);
+    let segment = Found::Segment { segment: id, path: &path, bytes, compacted: false, hint };
+    if visit(segment).is_break() {
+        return Ok(ControlFlow::Break(()));
+    }
+    let wanted = u64::from(*len);
+    let fail = |e| io_error(dir, name, "read", e);
+    let end = bytes.min(wanted);
+    let mut walk = reading.walk(&*file, end);
+    let mut is_known = None;
+    while let Some(stretch) = walk.next().map_err(fail)? {
+        let (offset, bytes) = (stretch.offset, stretch.len);
+        let found = match stretch.record {
+            Ok(record) => {
+                let record = raw(id, offset as usize, &Record::parse_unchecked(record));
+                Found::Record(RawRecord { len: bytes, ..record })
+            }
+            Err(reason) => {
+                // As much as there was is sound: then this was not, already then.
+                let is_known = match is_known {
+                    Some(is_known) => is_known,
+                    None => {
+                        let sound = reading.walk(&*file, end).count().map_err(fail)?;
+                        *is_known.insert(sound >= reading.entries)
+                    }
+                };
+                match is_known {
+                    true => Found::Record(void(id, offset, bytes, reading.sequence(offset))),
+                    false => Found::Damage { segment: id, path: &path, offset, bytes, reason },
+                }
+            }
+        };
+        if visit(found).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    if bytes < wanted {
+        let reason = "the file has been cut short since it was taken over";
+        let (offset, bytes) = (bytes, wanted - bytes);
+        return Ok(visit(Found::Damage { segment: id, path: &path, offset, bytes, reason }));
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// A stretch of bytes that say nothing.
+fn void(segment: u32, offset: u64, len: u64, sequence: u64) -> RawRecord<'static> {
+    RawRecord {
+        segment,
+        offset,
+        len,
+        kind: RecordKind::Void,
+        sequence,
+        written_at: UnixMillis(0),
+        expires_at: None,
+        batch_goes_on: false,
+        follows: None,
+        uncompressed_bytes: None,
+        key: b"",
+        value: b"",
+    }
+}
+
 /// The contents of a segment that may be written meanwhile. The front was read before the end was: damage that
 /// a mark at the end speaks of may have been a write that was on its way. Then it is whole when it is read again.
 fn read_settled(file: &dyn File, id: u32) -> io::Result<Vec<u8>> {
@@ -343,13 +443,13 @@ fn read_settled(file: &dyn File, id: u32) -> io::Result<Vec<u8>> {
     }
 }
 
-fn hint_state(dir: &dyn Dir, id: u32, len: u64) -> HintState {
+fn hint_state(dir: &dyn Dir, id: u32, len: u64, start: usize) -> HintState {
     let map = match dir.open(&format::hint_name(id), false).and_then(|file| file.map()) {
         Ok(map) => map,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return HintState::Missing,
         Err(_) => return HintState::Unusable("it cannot be read"),
     };
-    match Hint::parse((*map).as_ref(), id) {
+    match Hint::parse((*map).as_ref(), id, start) {
         Ok(hint) if u64::from(hint.covered) > len => {
             HintState::Unusable("it covers more than the segment has")
         }

@@ -16,7 +16,8 @@
 //!   [`Bitcask::compare_and_swap`].
 //! * **Readers open beside the writer**, without a lock and without a trace: [`Mode::ReadOnly`].
 //! * **Values may be compressed** ([`Compression`]), each record saying how.
-//! * **Other Bitcasks' directories** are read, imported and written: [`classic`].
+//! * **Other Bitcasks' directories** are read, imported and written: [`classic`]. Those of Basho's Bitcask and of
+//!   pybitcask open in place.
 //! * **Space comes back**: compaction ([`Bitcask::compact`], or in the background by [`Options::compaction`])
 //!   moves what is alive together, at a bounded rate, while reads and writes go on.
 //! * **Damage is never skipped silently.** Every read checks a CRC; opening refuses a damaged log and says

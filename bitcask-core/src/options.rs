@@ -36,6 +36,10 @@ pub enum Mode {
 pub struct Options {
     /// What may be done with the store, and what if there is none.
     pub mode: Mode,
+    /// Whether a directory of Basho's Bitcask or of pybitcask opens in place (the default; see
+    /// [`crate::Bitcask::open`]). If not, it is [`crate::Error::Foreign`]: for a layer above that gives keys a
+    /// meaning of its own.
+    pub adopt: bool,
     /// When an acknowledged write is on disk.
     pub durability: Durability,
     /// A segment is sealed before it grows past this many bytes (a longer batch gets its own).
@@ -79,6 +83,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             mode: Mode::Create,
+            adopt: true,
             durability: Durability::Always,
             segment_bytes: 256 << 20,
             fold: None,
@@ -100,6 +105,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("mode", &self.mode)
+            .field("adopt", &self.adopt)
             .field("durability", &self.durability)
             .field("segment_bytes", &self.segment_bytes)
             .field("fold", &self.fold.is_some())

@@ -3,6 +3,8 @@
 //! Records name each other by their places, so nothing is moved: where damage was, a void is written. A
 //! segment's file as it was found stays beside the mended one as `N.damaged`.
 
+use crate::classic::adopted::{self, Adopted, AdoptedFile};
+use crate::classic::adoption;
 use crate::format::record::{self, Kind};
 use crate::format::retired::Retired;
 use crate::format::segment::{self as format, Head, Salt};
@@ -48,7 +50,7 @@ impl SalvageReport {
 /// Damage in a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// The segment's file as it was found, set aside.
+    /// The segment's file as it was found, set aside; another Bitcask's file, which stays as it is, itself.
     pub path: PathBuf,
     /// Where the damage begins.
     pub offset: u64,
@@ -100,19 +102,32 @@ fn mend(dir: &dyn Dir, report: &mut SalvageReport) -> Result<(), Error> {
     for &id in &ids {
         heads.insert(id, read_head(dir, id)?);
     }
-    let of = heads.values().flatten().next().map(|head| head.salt);
+    let adopted = match names.iter().any(|name| name == adopted::NAME) {
+        true => Some(adoption::read(dir)?),
+        false => None,
+    };
+    let salt = heads.values().flatten().next().map(|head| head.salt);
+    let of = adopted.as_ref().map(Adopted::salt).or(salt);
     let is_log = |id: &&u32| heads[*id].is_none_or(|head| !head.compacted);
     let newest = ids.iter().rev().find(is_log).copied();
     let mut gone = Retired::default();
     for id in &ids {
         mend_segment(dir, *id, newest == Some(*id), of, &mut gone, report)?;
     }
+    let mut there = ids.clone();
+    if let Some(adopted) = &adopted {
+        let listed =
+            adopted.files().filter(|(id, file)| !gone.contains(*id) && names.contains(&file.name));
+        there.extend(listed.map(|(id, _)| id));
+        mend_classic(dir, adopted, &there, report)?;
+    }
     let abandoned: BTreeSet<u32> =
         names.iter().filter_map(|name| format::parse_unfinished_name(name)).collect();
     let hinted = names.iter().filter_map(|name| format::parse_hint_name(name)).max();
-    let last = [ids.last().copied(), abandoned.last().copied(), gone.last(), hinted];
+    let last_adopted = adopted.as_ref().map(Adopted::last);
+    let last = [ids.last().copied(), abandoned.last().copied(), gone.last(), hinted, last_adopted];
     let last = last.into_iter().flatten().max().unwrap_or(0);
-    ids.iter().chain(&abandoned).for_each(|id| gone.insert(*id));
+    there.iter().chain(&abandoned).for_each(|id| gone.insert(*id));
     let missing = || gone.gaps(last).flatten();
     if missing().nth(MAX_MISSING).is_some() {
         let reason = "too many segments are missing before it: its number is wrong, or it is of another store";
@@ -124,6 +139,58 @@ fn mend(dir: &dyn Dir, report: &mut SalvageReport) -> Result<(), Error> {
         report.missing.push(id);
     }
     dir.sync().map_err(|e| sync_error(dir, "", "sync", e))
+}
+
+/// Another Bitcask's files stay as they are; what in them is lost since they were taken over is nobody's loss from
+/// now on. One that was cut short is made as long as it was.
+fn mend_classic(
+    dir: &dyn Dir,
+    adopted: &Adopted,
+    there: &BTreeSet<u32>,
+    report: &mut SalvageReport,
+) -> Result<(), Error> {
+    let mut mended = adopted.clone();
+    for (id, listed) in adopted.files().filter(|(id, _)| there.contains(id)) {
+        let AdoptedFile { name, len, reading } = listed;
+        let fail = |op, e| io_error(dir, name, op, e);
+        report.segments += 1;
+        let (file, found) = adoption::open(dir, name)?;
+        if found < u64::from(*len) {
+            let file = dir.open(name, true).map_err(|e| fail("open", e))?;
+            file.set_len(u64::from(*len))
+                .and_then(|()| file.sync_data())
+                .map_err(|e| fail("lengthen", e))?;
+        }
+        let (mut walk, mut lost) = (reading.walk(&*file, u64::from(*len)), Vec::new());
+        while let Some(stretch) = walk.next().map_err(|e| fail("read", e))? {
+            if let Err(reason) = stretch.record {
+                lost.push((stretch.offset, stretch.len, reason));
+            }
+        }
+        report.records += walk.sound;
+        if walk.sound >= reading.entries {
+            continue;
+        }
+        mended.set_entries(id, walk.sound);
+        let path = dir.path().join(name);
+        report.lost.extend(lost.into_iter().map(|(offset, bytes, reason)| {
+            let path = path.clone();
+            Lost { path, offset, bytes, reason }
+        }));
+        // It leads to what is lost.
+        remove_hint(dir, id)?;
+    }
+    if mended == *adopted { Ok(()) } else { adoption::write(dir, &mended) }
+}
+
+fn remove_hint(dir: &dyn Dir, id: u32) -> Result<(), Error> {
+    let hint = format::hint_name(id);
+    match dir.remove(&hint) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(io_error(dir, &hint, "remove", e))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn read_head(dir: &dyn Dir, id: u32) -> Result<Option<Head>, Error> {
@@ -228,13 +295,7 @@ fn replace(dir: &dyn Dir, id: u32, old: &[u8], new: &[u8]) -> Result<(), Error> 
     write_file(dir, &aside, old)?;
     let temporary = format::mending_name(id);
     write_file(dir, &temporary, new)?;
-    let hint = format::hint_name(id);
-    match dir.remove(&hint) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(io_error(dir, &hint, "remove", e));
-        }
-        _ => {}
-    }
+    remove_hint(dir, id)?;
     dir.sync()
         .and_then(|()| dir.rename(&temporary, &name))
         .and_then(|()| dir.sync())

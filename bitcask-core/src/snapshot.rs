@@ -252,8 +252,8 @@ mod tests {
         put_all(3);
         store.store.log.forget_sealed();
         assert_eq!(third.get(b"copy", now).unwrap().unwrap(), [4; 50]);
-        assert!(store.store.log.piece(1, 0, 1).is_ok());
+        assert!(store.store.log.front(1, 0, 1).is_ok());
         drop((first, second, third));
-        assert!(store.store.log.piece(1, 0, 1).is_err(), "nobody holds it any more");
+        assert!(store.store.log.front(1, 0, 1).is_err(), "nobody holds it any more");
     }
 }

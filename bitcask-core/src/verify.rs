@@ -1,9 +1,11 @@
 //! Looking at all there is: is every record sound, does every hint say what its segment holds, can every value be
 //! put together? And putting right what costs no data.
 
+use crate::classic::adopted::Adopted;
+use crate::classic::{DirectoryReport, Layout, adoption};
 use crate::format::hint::Hint;
 use crate::format::segment as format;
-use crate::inspect::{Found, HintState, inspect_in};
+use crate::inspect::{Found, HintState, RecordKind, inspect_in};
 use crate::log::{io_error, open_error};
 use crate::recovery::scan::Index;
 use crate::storage::disk::DiskDir;
@@ -25,6 +27,9 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// Sound records.
     pub records: u64,
+    /// Places that were given up before: salvage has filled them, or they were damaged when another Bitcask's file
+    /// was taken over.
+    pub voids: u64,
     /// Keys whose values were read.
     pub keys: u64,
     /// Places that are damaged.
@@ -160,17 +165,17 @@ impl Bitcask {
                     report.segments += 1;
                     report.bytes += bytes;
                     progress(VerifyProgress::Records(report.bytes));
+                    let hint_path = path.with_file_name(format::hint_name(segment));
                     match hint {
                         HintState::Covers(_) => covering.push(segment),
-                        HintState::Unusable(why) => {
-                            report.hints.push((path.with_extension("hint"), why));
-                        }
+                        HintState::Unusable(why) => report.hints.push((hint_path, why)),
                         HintState::Missing if compacted => {
-                            report.hints.push((path.with_extension("hint"), "there is none"));
+                            report.hints.push((hint_path, "there is none"));
                         }
                         HintState::Missing => {}
                     }
                 }
+                Found::Record(record) if record.kind == RecordKind::Void => report.voids += 1,
                 Found::Record(_) => report.records += 1,
                 Found::Damage { path, offset, bytes, reason, .. } => report.add(Damage {
                     path: path.to_owned(),
@@ -186,8 +191,9 @@ impl Bitcask {
             }
             ControlFlow::Continue(())
         })?;
+        let adopted = adopted(&*dir)?;
         for segment in covering {
-            if let Some(why) = wrong_hint(&*dir, segment)? {
+            if let Some(why) = wrong_hint(&*dir, adopted.as_ref(), segment)? {
                 report.hints.push((dir.path().join(format::hint_name(segment)), why));
             }
         }
@@ -230,8 +236,9 @@ fn remove_wrong_hints(dir: &dyn Dir) -> Result<(), Error> {
         .map_err(|e| io_error(dir, LOCK_NAME, "lock", e))?
         .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
     let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
-    for segment in names.iter().filter_map(|name| format::parse_name(name)) {
-        if wrong_hint(dir, segment)?.is_some() {
+    let adopted = adopted(dir)?;
+    for segment in names.iter().filter_map(|name| format::parse_hint_name(name)) {
+        if wrong_hint(dir, adopted.as_ref(), segment)?.is_some() {
             let name = format::hint_name(segment);
             dir.remove(&name).map_err(|e| io_error(dir, &name, "remove", e))?;
         }
@@ -239,13 +246,42 @@ fn remove_wrong_hints(dir: &dyn Dir) -> Result<(), Error> {
     Ok(())
 }
 
+/// Another Bitcask's files that are segments.
+fn adopted(dir: &dyn Dir) -> Result<Option<Adopted>, Error> {
+    let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
+    // One that cannot be read is told of by opening the store.
+    adoption::look(dir, &names).or_else(|e| if e.is_damage() { Ok(None) } else { Err(e) })
+}
+
 /// What is wrong with a hint that is sound in itself: that it does not say what its segment holds.
-fn wrong_hint(dir: &dyn Dir, segment: u32) -> Result<Option<&'static str>, Error> {
+fn wrong_hint(
+    dir: &dyn Dir,
+    adopted: Option<&Adopted>,
+    segment: u32,
+) -> Result<Option<&'static str>, Error> {
+    const WRONG: &str = "it does not say what the segment holds";
     let name = format::file_name(segment);
     let Ok(hint) = dir.open(&format::hint_name(segment), false).and_then(|file| file.map()) else {
         return Ok(None);
     };
-    let Ok(hint) = Hint::parse((*hint).as_ref(), segment) else { return Ok(None) };
+    if let Some(listed) = adopted.and_then(|adopted| adopted.file(segment)) {
+        if Hint::parse((*hint).as_ref(), segment, 0).is_err() {
+            return Ok(None);
+        }
+        let mut report = DirectoryReport::new(Layout::Basho);
+        return match adoption::index(dir, segment, listed, &mut report) {
+            // Of damage is told by itself; and a store may open by a hint that a damaged segment has.
+            Ok((right, sound)) => {
+                let agrees = sound < listed.reading.entries || right == (*hint).as_ref();
+                Ok((!agrees).then_some(WRONG))
+            }
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        };
+    }
+    let Ok(hint) = Hint::parse((*hint).as_ref(), segment, format::HEADER_LEN) else {
+        return Ok(None);
+    };
     let bytes = dir.open(&name, false).and_then(|file| storage::read_whole(&*file));
     let bytes: Map = match bytes {
         Ok(bytes) => Box::new(bytes),
@@ -266,7 +302,7 @@ fn wrong_hint(dir: &dyn Dir, segment: u32) -> Result<Option<&'static str>, Error
             whole.is_some_and(|whole| whole.offset == damage.offset)
         }
     };
-    Ok((!agrees).then_some("it does not say what the segment holds"))
+    Ok((!agrees).then_some(WRONG))
 }
 
 /// Reads every value.

@@ -2,10 +2,11 @@
 //! there is no Python, these tests pass without having tested anything, and say so.
 
 use bitcask_core::classic::{self, Directory, DirectoryOptions, ExportOptions};
-use bitcask_core::{Batch, Bitcask, Options, UnixMillis};
+use bitcask_core::{Batch, Bitcask, CompactionOptions, KeyRange, Options, UnixMillis};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -101,4 +102,19 @@ fn what_python_writes_is_what_is_read() {
     assert_eq!(entries.collect::<Result<BTreeMap<_, _>, _>>().unwrap(), wanted);
     assert!(wanted.len() > 10 && directory.report().files > 50);
     assert_eq!(directory.report().skipped, 0);
+    drop(directory);
+
+    // And in place, also once nothing of Python's is left.
+    for compacted in [false, true] {
+        let store = Bitcask::open(&path, Options::default()).unwrap();
+        let entries = store.entries(KeyRange::all(), NOW);
+        let found = entries.map(|entry| entry.map(|entry| (entry.key, entry.value)));
+        assert_eq!(found.collect::<Result<BTreeMap<_, _>, _>>().unwrap(), wanted);
+        assert_eq!(store.recovery().classic.is_none(), compacted);
+        let everything = CompactionOptions::everything();
+        store.compact(&everything, NOW, &mut |_| ControlFlow::Continue(())).unwrap();
+        store.close().unwrap();
+        let left = path.read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("bitcask")));
+    }
 }

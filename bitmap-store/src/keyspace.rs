@@ -151,6 +151,8 @@ impl Keyspace {
 
     fn log_options(options: &Options, guard: &Arc<LettingGo>) -> bitcask_core::Options {
         bitcask_core::Options {
+            // Its keys would not be ours.
+            adopt: false,
             durability: options.durability,
             segment_bytes: options.segment_bytes,
             fold: Some(Arc::new(RecordFold)),

@@ -179,3 +179,13 @@ fn a_renaming_that_is_undone_leaves_nothing_behind() {
         assert_eq!(tx.count_bits(DB, b"b", 0..1 << 32).unwrap(), 202);
     }
 }
+
+#[test]
+fn a_directory_of_another_bitcask_does_not_become_a_keyspace() {
+    let dir = SimDir::new(1);
+    dir.write_file("1.bitcask.data", b"");
+    let opened = Keyspace::open_in(Arc::new(dir.clone()), options());
+    let e = opened.map(drop).unwrap_err().to_string();
+    assert!(e.contains("import it into a new store"), "{e}");
+    assert_eq!(dir.files(), ["1.bitcask.data"]);
+}

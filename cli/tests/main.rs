@@ -5,6 +5,7 @@ mod beside_a_server;
 mod copies;
 mod damage;
 mod generated;
+mod in_place;
 mod keys;
 
 use std::io::Write;

@@ -2,6 +2,8 @@
 
 use super::{BackupReport, CopyProgress, stream};
 use crate::Error;
+use crate::classic::adopted::{self, Adopted, segment_name};
+use crate::classic::adoption;
 use crate::format::segment::{self as format, Head};
 use crate::log::{Cut, Front, Segment, io_error, sync_error};
 use crate::storage::{self, Dir, File, Lock};
@@ -26,6 +28,8 @@ pub(crate) fn refuse_unfinished(dir: &dyn Dir) -> Result<(), Error> {
 pub(super) struct Target<'a> {
     pub(super) dir: &'a dyn Dir,
     names: Vec<String>,
+    /// Another Bitcask's files that are segments of what is there.
+    adopted: Option<Adopted>,
     _lock: Box<dyn Lock>,
 }
 
@@ -36,7 +40,16 @@ impl<'a> Target<'a> {
             .map_err(|e| io_error(dir, LOCK_NAME, "lock", e))?
             .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
         let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
-        Ok(Target { dir, names, _lock: lock })
+        let mut target = Target { dir, names, adopted: None, _lock: lock };
+        if target.has(adopted::NAME) {
+            match adoption::read(dir) {
+                Ok(adopted) => target.adopted = Some(adopted),
+                // Of a copy that broke off; it is brought anew.
+                Err(Error::Corrupt { .. }) if target.has(UNFINISHED_NAME) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(target)
     }
 
     /// One that has nothing in it but what an earlier attempt left, which is removed; it is begun.
@@ -44,15 +57,19 @@ impl<'a> Target<'a> {
         let target = Self::hold(dir)?;
         let broke_off = target.has(UNFINISHED_NAME);
         let harmless = |name: &String| {
-            name == LOCK_NAME || name.starts_with('.') || broke_off && is_ours(name)
+            name == LOCK_NAME || name.starts_with('.') || broke_off && target.is_ours(name)
         };
         if let Some(found) = target.names.iter().find(|name| !harmless(name)) {
             return Err(Error::NotEmpty { path: dir.path().to_owned(), found: found.clone() });
         }
         target.begin()?;
-        for found in target.names.iter().filter(|found| format::is_name_of_a_segment(found)) {
+        let of_a_store = |found: &&String| {
+            format::is_name_of_a_segment(found) || target.adopted_id(found).is_some()
+        };
+        for found in target.names.iter().filter(of_a_store) {
             target.remove(found)?;
         }
+        target.remove_list()?;
         Ok(target)
     }
 
@@ -60,13 +77,41 @@ impl<'a> Target<'a> {
         self.names.iter().any(|found| found == name)
     }
 
+    /// Files that a store or a backup has.
+    fn is_ours(&self, name: &str) -> bool {
+        [LOCK_NAME, UNFINISHED_NAME, adopted::NAME, adopted::UNFINISHED_NAME].contains(&name)
+            || name.starts_with('.')
+            || format::is_name_of_a_segment(name)
+            || self.adopted_id(name).is_some()
+    }
+
+    /// The number of the segment that another Bitcask's file is.
+    fn adopted_id(&self, name: &str) -> Option<u32> {
+        self.adopted.as_ref()?.id_of(name)
+    }
+
+    /// Removes the list of another Bitcask's files. What is left of its making is removed with it.
+    fn remove_list(&self) -> Result<(), Error> {
+        for name in [adopted::UNFINISHED_NAME, adopted::NAME] {
+            if self.has(name) {
+                self.remove(name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The segments that the source no longer has. All files must be of the source, or of a copy that broke off.
     fn strangers(&self, cut: &Cut) -> Result<Vec<u32>, Error> {
         let salt = cut.segments.first().map(|(segment, _)| segment.head.salt);
         let mut gone = Vec::new();
         for name in &self.names {
-            if !is_ours(name) {
+            if !self.is_ours(name) {
                 return Err(not_a_backup(self, name, "the directory holds other files"));
+            }
+            if let Some(id) = self.adopted_id(name) {
+                let stays = cut.segments.iter().any(|(segment, _)| segment.id == id);
+                gone.extend((!stays).then_some(id));
+                continue;
             }
             let Some(id) = format::parse_name(name) else { continue };
             if cut.segments.iter().any(|(segment, _)| segment.id == id) {
@@ -129,6 +174,11 @@ pub(super) fn copy(
     progress: &mut dyn FnMut(CopyProgress),
 ) -> Result<BackupReport, Error> {
     let target = Target::hold(target)?;
+    if let (Some(theirs), Some(own)) = (&target.adopted, &cut.adopted)
+        && *theirs != **own
+    {
+        return Err(not_a_backup(&target, adopted::NAME, "it is of another store"));
+    }
     let (mut kept, mut wanting) = (Vec::new(), Vec::new());
     for (segment, len) in &cut.segments {
         match there(&target, segment, *len)? {
@@ -138,6 +188,9 @@ pub(super) fn copy(
     }
     let gone = target.strangers(cut)?;
     target.begin()?;
+    if let Some(adopted) = cut.adopted.as_ref().filter(|_| target.adopted.is_none()) {
+        adoption::write(target.dir, adopted)?;
+    }
     let mut report = BackupReport {
         segments: cut.segments.len(),
         kept: kept.len(),
@@ -183,22 +236,17 @@ pub(super) fn copy(
         }
     }
     for id in gone {
-        for name in [format::hint_name(id), format::file_name(id)] {
+        for name in [format::hint_name(id), segment_name(target.adopted.as_ref(), id)] {
             if target.has(&name) {
                 target.remove(&name)?;
             }
         }
     }
+    if cut.adopted.is_none() {
+        target.remove_list()?;
+    }
     target.finish()?;
     Ok(report)
-}
-
-/// Files that a store or a backup has.
-fn is_ours(name: &str) -> bool {
-    name == LOCK_NAME
-        || name == UNFINISHED_NAME
-        || name.starts_with('.')
-        || format::is_name_of_a_segment(name)
 }
 
 fn not_a_backup(target: &Target<'_>, name: &str, reason: &'static str) -> Error {
@@ -214,6 +262,10 @@ fn there(target: &Target<'_>, segment: &Segment, len: u64) -> Result<bool, Error
     let file = target.dir.open(&segment.name, false).map_err(|e| fail("open", e))?;
     let have = file.size().map_err(|e| fail("read the length of", e))?;
     let unfinished = target.has(UNFINISHED_NAME);
+    if segment.reading.is_some() {
+        // The list says that it is the same.
+        return Ok(have == len && !unfinished);
+    }
     if unfinished && have < format::HEADER_LEN as u64 {
         return Ok(false);
     }

@@ -8,6 +8,7 @@ use super::BackupReport;
 use super::directory::{self, Target};
 use crate::Error;
 use crate::UnixMillis;
+use crate::classic::adoption;
 use crate::format::record::{Kind, Record};
 use crate::format::segment::{self as format, Head};
 use crate::log::{corrupt, io_error};
@@ -50,6 +51,10 @@ pub(super) fn restore(
     target: &dyn Dir,
 ) -> Result<BackupReport, Error> {
     let names = source.list().map_err(|e| io_error(source, "", "list", e))?;
+    if let Some(name) = adoption::any_file(source, &names)? {
+        let reason = "what was before it was taken over cannot be told; compact the store first";
+        return Err(adoption::foreign(source, &name, reason));
+    }
     let mut ids: Vec<u32> = names.iter().filter_map(|name| format::parse_name(name)).collect();
     ids.sort_unstable();
     if ids.is_empty() {

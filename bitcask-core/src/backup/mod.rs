@@ -158,7 +158,8 @@ impl Bitcask {
     /// there, it may fail, and can be tried again.
     ///
     /// # Errors
-    /// [`Error::Forgotten`] if compaction has let go of what there was then; [`Error::Missing`], [`Error::Corrupt`],
+    /// [`Error::Forgotten`] if compaction has let go of what there was then; [`Error::Foreign`] as long as files of
+    /// another Bitcask are part of the store: compact it first; [`Error::Missing`], [`Error::Corrupt`],
     /// [`Error::NotEmpty`], [`Error::Locked`], [`Error::Full`], [`Error::Io`].
     ///
     /// # Examples
@@ -225,6 +226,9 @@ impl Bitcask {
         let mut cut = self.store.log.cut()?;
         let newest = cut.segments.last().map_or(0, |(segment, _)| segment.id);
         cut.segments.iter().for_each(|(segment, _)| known.insert(segment.id));
+        if cut.segments.iter().any(|(segment, _)| segment.reading.is_some()) {
+            cut.adopted.clone_from(&self.store.adopted);
+        }
         cut.abandoned = known.gaps(newest).flatten().collect();
         Ok(cut)
     }

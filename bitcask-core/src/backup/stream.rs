@@ -2,6 +2,8 @@
 
 use super::BackupReport;
 use crate::Error;
+use crate::classic::adopted::{Adopted, segment_name};
+use crate::classic::adoption;
 use crate::format::Crc32;
 use crate::format::segment as format;
 use crate::log::{Cut, Segment};
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 /// |-----:|----------|-------------------------------------------------------------|
 /// |    6 | magic    | `"BCBAK\n"`                                                 |
 /// |    2 | version  | 1                                                           |
+/// |      | adopted  | only if another Bitcask's files are segments: the list of them, as a segment of the number 2^32 − 1 |
 /// |      | segments | each as below, in ascending order of their numbers          |
 /// |    4 | end      | 0, which is no segment's number                             |
 /// |    4 | count    | number of segments                                          |
@@ -35,6 +38,11 @@ use std::path::{Path, PathBuf};
 const MAGIC: [u8; 6] = *b"BCBAK\n";
 const VERSION: u16 = 1;
 const PIECE_BYTES: usize = 1 << 20;
+/// What the list of another Bitcask's files has for a number.
+const ADOPTED: u32 = u32::MAX;
+const _: () = assert!(ADOPTED > format::MAX_ID);
+/// A list is shorter: it would be of more files than a directory can hold.
+const MAX_ADOPTED_BYTES: usize = 1 << 28;
 
 /// Writes what a cut of the log holds.
 pub(super) fn write(
@@ -48,6 +56,13 @@ pub(super) fn write(
     let failed = |source| Error::Io { op: "write the backup", path: PathBuf::new(), source };
     out.put(&MAGIC).map_err(failed)?;
     out.put(&VERSION.to_be_bytes()).map_err(failed)?;
+    if let Some(adopted) = &cut.adopted {
+        let list = adopted.encode();
+        let len = u32::try_from(list.len()).expect("a list is short");
+        out.put(&ADOPTED.to_be_bytes()).map_err(failed)?;
+        out.put(&len.to_be_bytes()).map_err(failed)?;
+        out.put(&list).and_then(|()| out.put_crc()).map_err(failed)?;
+    }
     let mut piece = Vec::new();
     let mut abandoned = cut.abandoned.iter().peekable();
     for (segment, len) in &cut.segments {
@@ -111,6 +126,8 @@ impl Summed<&mut dyn Write> {
 /// What is read of a stream.
 #[derive(Debug)]
 pub(super) enum Part<'a> {
+    /// Another Bitcask's files are segments, and these are they. Comes first.
+    Adopted(Adopted),
     /// A segment of so many bytes begins; none, and it is a number that came to nothing.
     Segment { id: u32, len: usize },
     /// More of its contents.
@@ -142,8 +159,13 @@ pub(super) fn read(
     }
     let (mut count, mut previous) = (0_u32, 0);
     let mut piece = vec![0; PIECE_BYTES];
+    let mut next = u32::from_be_bytes(input.array()?);
+    if next == ADOPTED {
+        take(Part::Adopted(input.adopted()?))?;
+        next = u32::from_be_bytes(input.array()?);
+    }
     loop {
-        let id = u32::from_be_bytes(input.array()?);
+        let id = std::mem::replace(&mut next, 0);
         if id == 0 {
             break;
         }
@@ -161,6 +183,7 @@ pub(super) fn read(
         }
         input.check_crc()?;
         take(Part::SegmentEnd)?;
+        next = u32::from_be_bytes(input.array()?);
     }
     let counted = u32::from_be_bytes(input.array()?);
     let sequence = u64::from_be_bytes(input.array()?);
@@ -209,6 +232,23 @@ impl Source<'_> {
         Ok(bytes)
     }
 
+    /// The list that comes behind its number.
+    fn adopted(&mut self) -> Result<Adopted, Error> {
+        let len = u32::from_be_bytes(self.array()?) as usize;
+        if len > MAX_ADOPTED_BYTES {
+            return Err(self.damaged("the list of files that were taken over is too long"));
+        }
+        let mut bytes = Vec::new();
+        // What the length says is believed as far as there is something.
+        while bytes.len() < len {
+            let start = bytes.len();
+            bytes.resize(len.min(start + PIECE_BYTES), 0);
+            self.fill(&mut bytes[start..])?;
+        }
+        self.check_crc()?;
+        Adopted::decode(&bytes).map_err(|reason| self.damaged(reason))
+    }
+
     fn check_crc(&mut self) -> Result<(), Error> {
         let expected = self.crc.clone().finalize();
         if u32::from_be_bytes(self.array()?) == expected {
@@ -226,11 +266,19 @@ pub(super) fn restore(
 ) -> Result<BackupReport, Error> {
     let mut report = BackupReport::default();
     let mut current: Option<(String, std::sync::Arc<dyn storage::File>, u64)> = None;
+    let mut adopted = None;
     read(name, input, &mut |part| {
         match part {
+            Part::Adopted(list) => {
+                adoption::write(dir, &list)?;
+                adopted = Some(list);
+            }
             Part::Segment { id, len } => {
-                let name =
-                    if len == 0 { format::unfinished_name(id) } else { format::file_name(id) };
+                let name = match is_mark(adopted.as_ref(), id, len) {
+                    true => format::unfinished_name(id),
+                    false => segment_name(adopted.as_ref(), id),
+                };
+                report.segments += usize::from(!is_mark(adopted.as_ref(), id, len));
                 let file =
                     dir.create(&name).map_err(|e| crate::log::io_error(dir, &name, "create", e))?;
                 current = Some((name, file, 0));
@@ -244,7 +292,6 @@ pub(super) fn restore(
             Part::SegmentEnd => {
                 let (name, file, len) = current.take().expect("a segment was begun");
                 file.sync_data().map_err(|e| crate::log::io_error(dir, &name, "sync", e))?;
-                report.segments += usize::from(len > 0);
                 report.copied_bytes += len;
             }
             Part::End { sequence } => report.sequence = sequence,
@@ -258,26 +305,48 @@ pub(super) fn restore(
 pub(super) fn verify(name: &Path, input: &mut dyn Read) -> Result<BackupReport, Error> {
     let mut report = BackupReport::default();
     let (mut current, mut bytes) = (0, Vec::new());
+    // Of another Bitcask's file, no more is known than that it is the one that was taken over.
+    let (mut adopted, mut is_classic) = (None::<Adopted>, false);
     read(name, input, &mut |part| {
         match part {
-            Part::Segment { id, .. } => {
+            Part::Adopted(list) => adopted = Some(list),
+            Part::Segment { id, len } => {
                 current = id;
                 bytes.clear();
+                let listed = adopted.as_ref().and_then(|adopted| adopted.file(id));
+                is_classic = listed.is_some();
+                if is_mark(adopted.as_ref(), id, len) {
+                    return Ok(());
+                }
+                if let Some(listed) = listed.filter(|listed| listed.len as usize != len) {
+                    let reason = "the file is not as long as when it was taken over";
+                    return Err(corrupt_in(name, &listed.name, 0, reason));
+                }
+                report.segments += 1;
+                report.copied_bytes += len as u64;
             }
-            Part::Contents(contents) => bytes.extend_from_slice(contents),
+            Part::Contents(contents) if !is_classic => bytes.extend_from_slice(contents),
+            Part::Contents(_) => {}
             Part::SegmentEnd if bytes.is_empty() => {}
             Part::SegmentEnd => {
-                recovery::scan::build_hint(current, &bytes).map_err(|damage| Error::Corrupt {
-                    path: name.join(format::file_name(current)),
-                    offset: damage.offset as u64,
-                    reason: damage.reason,
+                recovery::scan::build_hint(current, &bytes).map_err(|damage| {
+                    let file = format::file_name(current);
+                    corrupt_in(name, &file, damage.offset as u64, damage.reason)
                 })?;
-                report.segments += 1;
-                report.copied_bytes += bytes.len() as u64;
             }
             Part::End { sequence } => report.sequence = sequence,
         }
         Ok(())
     })?;
     Ok(report)
+}
+
+/// Whether what has a length of 0 is no file, but says that its number came to nothing.
+fn is_mark(adopted: Option<&Adopted>, id: u32, len: usize) -> bool {
+    let listed = adopted.and_then(|adopted| adopted.file(id));
+    len == 0 && listed.is_none_or(|file| file.len > 0)
+}
+
+fn corrupt_in(backup: &Path, file: &str, offset: u64, reason: &'static str) -> Error {
+    Error::Corrupt { path: backup.join(file), offset, reason }
 }

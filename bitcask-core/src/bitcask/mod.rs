@@ -34,9 +34,19 @@ impl Bitcask {
     /// Opens the store at `path`. [`Options::mode`] says whether it is made if it is missing, and whether it
     /// is to be written to.
     ///
+    /// A directory of Basho's Bitcask or of pybitcask opens in place. Its data files become the first segments of the
+    /// store, and are never written to; changes go to segments of our own, and [compaction](Bitcask::compact) moves
+    /// everything over. The first opening for writing reads all of them, notes in a file `adopted` what they are, and
+    /// [says](RecoveryReport::classic) what in them was damaged and is skipped; [`Mode::ReadOnly`] changes nothing. From
+    /// then on the directory is ours: the other Bitcask must leave it alone. Values that begin with
+    /// `bitcask_tombstone` are deletions there, times are of seconds, and nothing expires: an import
+    /// ([`crate::classic`]) knows `expiry_secs`.
+    ///
     /// # Errors
     /// [`Error::Missing`], [`Error::NotADirectory`], [`Error::NotAStore`] if the directory holds files and
-    /// none of a store, [`Error::Locked`] while another process has it open for writing,
+    /// none of a store, [`Error::Foreign`] if they are another Bitcask's that do not open in place (bitgask's,
+    /// prologic/bitcask's, longer than 4 GiB, or come or grown after the directory was taken over),
+    /// [`Error::Locked`] while another process has it open for writing,
     /// [`Error::NewerFormat`]; [`Error::Corrupt`] if data is damaged (a write that a crash cut short is
     /// not: see [`RecoveryReport::torn`]); [`Error::Io`]. No data is changed by an opening that fails.
     ///
@@ -55,6 +65,13 @@ impl Bitcask {
     /// let reader = Bitcask::open(&path, read_only)?;
     /// assert_eq!(reader.get(b"key", UnixMillis(0))?.as_deref(), Some(&b"value"[..]));
     /// assert!(matches!(reader.delete(b"key", UnixMillis(0)), Err(Error::ReadOnly { .. })));
+    ///
+    /// // In place.
+    /// # let old = temporary.path().join("classic");
+    /// # bitcask_core::classic::export(&writer, &old, &Default::default(), UnixMillis(0), &mut |_| {})?;
+    /// let store = Bitcask::open(&old, Options::default())?;
+    /// assert_eq!(store.get(b"key", UnixMillis(0))?.as_deref(), Some(&b"value"[..]));
+    /// assert_eq!(store.recovery().classic.as_ref().map(|found| (found.entries, found.skipped)), Some((1, 0)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
@@ -73,7 +90,7 @@ impl Bitcask {
     /// As [`Bitcask::open`].
     pub fn open_in(dir: Arc<dyn Dir>, options: Options) -> Result<Self, Error> {
         backup::refuse_unfinished(&*dir)?;
-        recovery::check_directory(&*dir, options.mode, LOCK_NAME)?;
+        recovery::check_directory(&*dir, &options)?;
         let read_only = options.mode == Mode::ReadOnly;
         let (lock, recovered) = if read_only {
             (None, recovery::view(&dir)?)
@@ -101,6 +118,7 @@ impl Bitcask {
         let store = Arc::new(Store {
             log,
             compaction,
+            adopted: recovered.adopted,
             keydir: RwLock::new(recovered.keydir),
             snapshots: Snapshots::default(),
             fold: options.fold,

@@ -12,7 +12,7 @@ impl Bitcask {
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a record fails its check, or the fold refuses its bytes;
-    /// [`Error::NoFold`] if there are deltas and [`Options::fold`](crate::Options::fold) is not set; [`Error::Io`].
+    /// [`Error::NoFold`] if there are deltas and [`crate::Options::fold`] is not set; [`Error::Io`].
     pub fn get(&self, key: &[u8], now: UnixMillis) -> Result<Option<Vec<u8>>, Error> {
         self.view().get(key, now)
     }

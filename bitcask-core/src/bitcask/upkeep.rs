@@ -51,8 +51,8 @@ impl Bitcask {
         self.store.reclaimable()
     }
 
-    /// Does what is due: under [`Durability::EverySecond`](crate::Durability::EverySecond) a sync, hints for sealed segments, and compaction if
-    /// [`Options::compaction`](crate::Options::compaction) asks for it. Only for stores opened without [`Options::background`](crate::Options::background).
+    /// Does what is due: under [`crate::Durability::EverySecond`] a sync, hints for sealed segments, and compaction if
+    /// [`crate::Options::compaction`] asks for it. Only for stores opened without [`crate::Options::background`].
     pub fn tick(&self) {
         self.store.sync_if_due();
         self.store.write_due_hints();
@@ -68,7 +68,7 @@ impl Bitcask {
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a segment is damaged, [`Error::Full`] if the disk has no room for the copies,
-    /// [`Error::Poisoned`], [`Error::Io`]. After any of them everything is there as before.
+    /// [`Error::ReadOnly`], [`Error::Poisoned`], [`Error::Io`]. After any of them everything is there as before.
     ///
     /// # Examples
     /// ```
@@ -122,7 +122,7 @@ impl Bitcask {
         self.store.compaction.stop();
     }
 
-    /// Keys whose newest record was said to mention places of others ([`Batch::refers`](crate::Batch::refers)), as opening has
+    /// Keys whose newest record was said to mention places of others ([`crate::Batch::refers`]), as opening has
     /// found them; empty from the second call on.
     pub fn take_referring(&self) -> Vec<Vec<u8>> {
         self.store.compaction.take_referring()

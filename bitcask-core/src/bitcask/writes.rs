@@ -27,7 +27,7 @@ impl Committed {
         self.placed.location(pending.start, pending.end)
     }
 
-    /// The sequence number of a record of `batch`, the batch that was written: what [`Metadata::sequence`](crate::Metadata::sequence)
+    /// The sequence number of a record of `batch`, the batch that was written: what [`crate::Metadata::sequence`]
     /// says of its key from now on.
     pub fn sequence(&self, batch: &Batch, record: RecordIndex) -> u64 {
         batch.first_sequence + u64::from(record.0)
@@ -105,7 +105,7 @@ impl Bitcask {
         Ok(Committed { placed })
     }
 
-    /// Sets `key` to `value` and waits until that is as durable as [`Options::durability`](crate::Options::durability) asks.
+    /// Sets `key` to `value` and waits until that is as durable as [`crate::Options::durability`] asks.
     ///
     /// # Errors
     /// As [`Bitcask::write`].
@@ -146,7 +146,7 @@ impl Bitcask {
     /// [`Bitcask::put`] does; false if there is no such key, or it has expired by `now`.
     ///
     /// Writes one short record that links to the one with the value, and works with delta chains, with or without a
-    /// [`Fold`](crate::Fold). Any later put or delta of the key says anew when it expires.
+    /// [`crate::Fold`]. Any later put or delta of the key says anew when it expires.
     ///
     /// # Errors
     /// As [`Bitcask::write`] and [`Bitcask::metadata`].

@@ -14,7 +14,7 @@ use crate::format::{Crc32, be_u32, crc32};
 /// |     10 |    4 | value_sz  | bytes of value                                 |
 /// |     14 |      | key       |                                                |
 /// |        |      | value     | a tombstone if it begins with [`TOMBSTONE`]    |
-pub(super) const HEADER_LEN: usize = 14;
+pub(crate) const HEADER_LEN: usize = 14;
 const _: () = assert!(HEADER_LEN == 4 + 4 + 2 + 4);
 
 /// What a value begins with that says that its key was deleted: all of it (version 0), or followed by `1` or `2`

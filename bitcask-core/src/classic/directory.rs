@@ -3,7 +3,7 @@
 use super::layout::{Format, Layout, Value};
 use super::prologic::{self, Version};
 use super::scan::{self, Scanner, What};
-use super::{basho, bitgask};
+use super::{adopted, basho, bitgask};
 use crate::keydir::KeyDir;
 use crate::log::{corrupt, io_error, open_error};
 use crate::storage::disk::{self, DiskDir};
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Files with any of these mode bits are merged away already, and only not removed yet.
-const RETIRED_MODE: u32 = 0o4001;
+pub(super) const RETIRED_MODE: u32 = 0o4001;
 /// So many skipped entries are named in a report; the rest are counted.
 const MAX_NAMED: usize = 1000;
 /// A [`Location`] counts offsets in 32 bits: a longer file is as several.
@@ -120,6 +120,41 @@ pub struct Skipped {
     pub reason: &'static str,
 }
 
+impl DirectoryReport {
+    /// Of nothing so far.
+    pub(crate) fn new(layout: Layout) -> Self {
+        DirectoryReport {
+            layout,
+            files: 0,
+            retired_files: Vec::new(),
+            entries: 0,
+            deletions: 0,
+            odd_deletions: 0,
+            keys: 0,
+            skipped: 0,
+            skipped_bytes: 0,
+            named: Vec::new(),
+        }
+    }
+
+    /// Counts what is not taken over.
+    pub(super) fn skip(
+        &mut self,
+        file: &str,
+        offset: u64,
+        bytes: u64,
+        key: Option<&[u8]>,
+        reason: &'static str,
+    ) {
+        self.skipped += 1;
+        self.skipped_bytes += bytes;
+        if self.named.len() < MAX_NAMED {
+            let (file, key) = (file.to_owned(), key.map(<[u8]>::to_vec));
+            self.named.push(Skipped { file, offset, bytes, key, reason });
+        }
+    }
+}
+
 impl Directory {
     /// Opens the directory at `path`, having found out who wrote it. Nothing in it is changed.
     ///
@@ -166,14 +201,15 @@ impl Directory {
         options: DirectoryOptions,
     ) -> Result<Self, Error> {
         let mut names = list(&*dir)?;
+        if names.iter().any(|name| name == adopted::NAME) {
+            // Its files may be superseded by others long since.
+            let reason = "it has become a store, which opens by itself";
+            return Err(Error::Unrecognised { path: dir.path().to_owned(), reason });
+        }
         let mut lock = None;
         let parse: fn(&str) -> Option<u64> = match layout {
             Layout::Basho => {
-                for name in ["bitcask.write.lock", "bitcask.merge.lock"] {
-                    if names.iter().any(|found| found == name) && is_held(&*dir, name)? {
-                        return Err(Error::Locked { path: dir.path().to_owned() });
-                    }
-                }
+                refuse_writers(&*dir, &names)?;
                 basho::parse_data_name
             }
             Layout::Bitgask => bitgask::parse_data_name,
@@ -187,18 +223,7 @@ impl Directory {
         let config = names.iter().any(|name| name == "config.json");
         names.retain(|name| parse(name).is_some());
         names.sort_by_cached_key(|name| (parse(name), name.clone()));
-        let mut report = DirectoryReport {
-            layout,
-            files: 0,
-            retired_files: Vec::new(),
-            entries: 0,
-            deletions: 0,
-            odd_deletions: 0,
-            keys: 0,
-            skipped: 0,
-            skipped_bytes: 0,
-            named: Vec::new(),
-        };
+        let mut report = DirectoryReport::new(layout);
         let (mut files, mut parts) = (Vec::new(), 0_u32);
         for name in names {
             let fail = |op, e| io_error(&*dir, &name, op, e);
@@ -257,17 +282,7 @@ impl Directory {
                     }
                     What::Bad { reason } => (None, reason),
                 };
-                self.report.skipped += 1;
-                self.report.skipped_bytes += item.len;
-                if self.report.named.len() < MAX_NAMED {
-                    self.report.named.push(Skipped {
-                        file: name.clone(),
-                        offset: item.offset,
-                        bytes: item.len,
-                        key: key.map(<[u8]>::to_vec),
-                        reason,
-                    });
-                }
+                self.report.skip(name, item.offset, item.len, key, reason);
             }
         }
         self.report.keys = self.keydir.len();
@@ -469,6 +484,16 @@ fn take_lock(dir: &dyn Dir, name: &str) -> Result<Option<Box<dyn Lock>>, Error> 
         }
         Err(e) => Err(io_error(dir, name, "lock", e)),
     }
+}
+
+/// Refuses a directory that Basho's Bitcask writes to.
+pub(super) fn refuse_writers(dir: &dyn Dir, names: &[String]) -> Result<(), Error> {
+    for name in ["bitcask.write.lock", "bitcask.merge.lock"] {
+        if names.iter().any(|found| found == name) && is_held(dir, name)? {
+            return Err(Error::Locked { path: dir.path().to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Whether the process that a lock file of Basho's names is alive: the file outlives a killed one.

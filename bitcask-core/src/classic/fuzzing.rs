@@ -1,8 +1,10 @@
-//! The check of the foreign layouts: any files are read without harm, and taken over as they were read.
+//! The check of the foreign layouts: any files are read without harm, and taken over as they were read, by an import
+//! and in place.
 //!
 //! The first byte chooses the layout, the second the number of files. The rest is cut into so many files of equal
 //! length, whose entries get their checksums put right, all but one in eight.
 
+use super::adopted::Adopted;
 use super::basho;
 use super::bitgask;
 use super::directory::{Directory, DirectoryOptions, Entry};
@@ -10,7 +12,7 @@ use super::layout::{Format, Layout};
 use super::prologic::{self, Version};
 use crate::format::crc32;
 use crate::storage::sim::SimDir;
-use crate::{Bitcask, Options, UnixMillis};
+use crate::{Bitcask, CompactionOptions, Options, Progress, UnixMillis};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -37,6 +39,9 @@ pub(crate) fn examples() -> Vec<Vec<u8>> {
 
 /// Reads a directory of the files that `bytes` say, and takes it over into a store.
 pub(crate) fn check(bytes: &[u8], now: UnixMillis) {
+    if let Ok(adopted) = Adopted::decode(bytes) {
+        assert!(adopted.encode() == bytes, "a list has one form");
+    }
     let [which, count, files @ ..] = bytes else { return };
     let expiry_secs = (which & 4 != 0).then_some(u32::from(*count));
     let (layout, format) = match which % 4 {
@@ -99,6 +104,33 @@ pub(crate) fn check(bytes: &[u8], now: UnixMillis) {
             assert_eq!(store.expiry(key).expect("it can be read"), entry.expires_at);
         }
     }
+    if layout == Layout::Basho {
+        check_in_place(&dir, &read);
+    }
+}
+
+/// Opens the directory as a store, which must hold the same, before and after compaction.
+fn check_in_place(dir: &SimDir, wanted: &BTreeMap<Vec<u8>, Entry>) {
+    let open = || {
+        let options = Options { background: false, ..Options::default() };
+        Bitcask::open_in(Arc::new(dir.clone()), options).expect("whatever is damaged")
+    };
+    let check = |store: &Bitcask| {
+        assert_eq!(store.len(), wanted.len());
+        for (key, entry) in wanted {
+            let found = store.entry(key).expect("it can be read").expect("it is there");
+            assert!(found.base == entry.value && found.written_at == entry.written_at);
+        }
+    };
+    check(&open());
+    let store = open();
+    check(&store);
+    let everything = CompactionOptions::everything();
+    let go_on = &mut |_: &Progress| ControlFlow::Continue(());
+    store.compact(&everything, UnixMillis(0), go_on).expect("nothing has changed");
+    check(&store);
+    drop(store);
+    check(&open());
 }
 
 /// As far as lengths lead.

@@ -2,8 +2,12 @@
 //!
 //! [`Directory`] reads those of Basho's Bitcask and pybitcask, of bitgask, and of prologic/bitcask;
 //! [`import()`] puts what lives in one into a store, [`import_to`] makes a store of it; [`export()`] writes a
-//! store in Basho's layout. Within, `layout` tells the formats apart, `basho`, `bitgask` and `prologic` are
-//! the formats, and none of these do any I/O; `scan` walks a file, `directory` knows which entries live.
+//! store in Basho's layout. Those of Basho's Bitcask and pybitcask also open in place: see [`crate::Bitcask::open`].
+//!
+//! Within, `layout` tells the formats apart, `basho`, `bitgask` and `prologic` are the formats, and none of these do
+//! any I/O; `scan` walks a file, `directory` knows which entries live. For opening in place, `adopted` is the list of
+//! the files that have become segments, `adoption` makes and checks it, and `reading` gives their entries as
+//! records.
 //!
 //! # Examples
 //! ```
@@ -28,6 +32,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub(crate) mod adopted;
+pub(crate) mod adoption;
 mod basho;
 mod bitgask;
 mod directory;
@@ -37,6 +43,7 @@ pub(crate) mod fuzzing;
 mod import;
 mod layout;
 mod prologic;
+pub(crate) mod reading;
 mod scan;
 #[cfg(test)]
 mod tests;

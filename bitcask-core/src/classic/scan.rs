@@ -50,9 +50,13 @@ pub(super) enum What<'a> {
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(file: &'a dyn File, format: Format) -> io::Result<Self> {
-        let end = file.size()?;
+        Ok(Self::up_to(file, format, file.size()?))
+    }
+
+    /// Of the first `end` bytes of a file.
+    pub(super) fn up_to(file: &'a dyn File, format: Format, end: u64) -> Self {
         let (buffer, buffer_start) = (Vec::new(), 0);
-        Ok(Scanner { file, format, at: 0, end, buffer, buffer_start, bad: 0 })
+        Scanner { file, format, at: 0, end, buffer, buffer_start, bad: 0 }
     }
 
     /// The next item; `None` at the end.

@@ -16,7 +16,6 @@ pub(crate) use policy::Facts;
 pub use policy::{CompactionOptions, Thresholds, Triggers};
 
 use crate::format::retired::Retired;
-use crate::format::segment::HEADER_LEN;
 use crate::log::lock;
 use crate::store::Store;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -311,9 +310,9 @@ impl Store {
         wanted
             .map(|segment| {
                 let bytes = segment.written();
-                let records = bytes.saturating_sub(HEADER_LEN as u64);
+                let records = bytes.saturating_sub(segment.start() as u64);
                 let dead_bytes = records.saturating_sub(segment.live_bytes());
-                Facts { id: segment.id, bytes, dead_bytes }
+                Facts { id: segment.id, bytes, dead_bytes, is_classic: segment.reading.is_some() }
             })
             .collect()
     }
@@ -322,7 +321,8 @@ impl Store {
         self.count_dead_chains();
         let (_, total_bytes) = self.log.size();
         let segments = self.log.segments();
-        let needed = |segment: &Arc<crate::log::Segment>| segment.live_bytes() + HEADER_LEN as u64;
+        let needed =
+            |segment: &Arc<crate::log::Segment>| segment.live_bytes() + segment.start() as u64;
         let needed: u64 = segments.values().map(needed).sum();
         Reclaimable { total_bytes, dead_bytes: total_bytes.saturating_sub(needed) }
     }
@@ -333,6 +333,9 @@ impl Store {
         now: UnixMillis,
         progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<CompactionReport, Error> {
+        if self.lock.is_none() {
+            return Err(Error::ReadOnly { path: self.log.dir.path().to_owned() });
+        }
         let _running = lock(&self.compaction.running);
         self.compact_alone(options, now, true, progress)
     }
@@ -340,6 +343,9 @@ impl Store {
     /// What the background does every second.
     pub(crate) fn compact_if_due(self: &Arc<Self>) {
         let state = &self.compaction;
+        if self.lock.is_none() {
+            return;
+        }
         self.count_dead_chains();
         let Some(options) = lock(&state.options).clone() else { return };
         if state.idle.load(Ordering::Relaxed) > 0 {

@@ -90,6 +90,8 @@ pub(crate) struct Facts {
     /// Its length.
     pub(crate) bytes: u64,
     pub(crate) dead_bytes: u64,
+    /// It is another Bitcask's file, and to be moved whatever is alive in it.
+    pub(crate) is_classic: bool,
 }
 
 impl Facts {
@@ -112,7 +114,7 @@ pub(crate) fn is_due(facts: &[Facts], options: &CompactionOptions, now: UnixMill
     });
     in_window
         && facts.iter().map(|one| one.bytes).sum::<u64>() >= options.min_bytes
-        && (small >= small_files.max(2) || facts.iter().any(dead))
+        && (small >= small_files.max(2) || facts.iter().any(|one| one.is_classic || dead(one)))
 }
 
 /// The segments to take: those with the greatest share of dead bytes, if not all may be taken at once.
@@ -120,6 +122,7 @@ pub(crate) fn choose(facts: &[Facts], options: &CompactionOptions) -> Vec<u32> {
     let Thresholds { dead_percent, dead_bytes, small_bytes } = options.thresholds;
     let worth = |one: &Facts| {
         dead_percent == 0
+            || one.is_classic
             || one.dead_bytes > 0
                 && (one.dead_percent() >= u64::from(dead_percent) || one.dead_bytes >= dead_bytes)
     };
@@ -149,7 +152,12 @@ mod tests {
     use super::*;
 
     fn facts(of: &[(u64, u64)]) -> Vec<Facts> {
-        let one = |(i, &(bytes, dead_bytes))| Facts { id: i as u32 + 1, bytes, dead_bytes };
+        let one = |(i, &(bytes, dead_bytes))| Facts {
+            id: i as u32 + 1,
+            bytes,
+            dead_bytes,
+            is_classic: false,
+        };
         of.iter().enumerate().map(one).collect()
     }
 
@@ -170,6 +178,15 @@ mod tests {
         assert!(due(&[(90, 0), (90, 0), (90, 0)]));
         assert!(!due(&[(90, 0), (90, 0), (5000, 499), (500, 250)]));
         assert!(!due(&[]));
+    }
+
+    #[test]
+    fn a_file_of_another_bitcask_is_always_worth_moving() {
+        let mut of = facts(&[(5000, 0), (5000, 0)]);
+        assert!(!is_due(&of, &options(), UnixMillis(0)));
+        of[1].is_classic = true;
+        assert!(is_due(&of, &options(), UnixMillis(0)));
+        assert_eq!(choose(&of, &options()), [2]);
     }
 
     #[test]

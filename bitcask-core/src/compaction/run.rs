@@ -2,6 +2,7 @@
 
 use super::output::{Output, remove};
 use super::{CompactionReport, Progress, State, Step};
+use crate::classic::reading::{self, Reading};
 use crate::format::record::{self, Invalid, Kind, Record};
 use crate::format::segment::{self as format, HEADER_LEN};
 use crate::keydir::Place;
@@ -167,7 +168,10 @@ impl<'a> Run<'a> {
 
     /// Goes through a segment, and copies what is alive in it.
     fn copy_live(&mut self, input: &Arc<Segment>) -> Done {
-        let (store, dir) = (self.store, &*self.store.log.dir);
+        if let Some(reading) = input.reading {
+            return self.copy_classic(input, reading);
+        }
+        let dir = &*self.store.log.dir;
         let map = input.file.map().map_err(|e| io_error(dir, &input.name, "map", e))?;
         let bytes = (*map).as_ref();
         let end = usize::try_from(input.written()).unwrap_or(usize::MAX).min(bytes.len());
@@ -181,33 +185,67 @@ impl<'a> Run<'a> {
                 corrupt(dir, &input.name, at as u64, reason)
             })?;
             let len = record.len;
-            let place = |n: usize| u32::try_from(n).expect("a segment is shorter than 4 GiB");
-            let location = Location { segment: input.id, offset: place(at), len: place(len) };
-            match record.kind {
-                Kind::Mark | Kind::Retired | Kind::Void => {}
-                Kind::Delete | Kind::DeletePrefix => {
-                    // A newer record of the key says as much as its deletion. And what nothing older is
-                    // left of has nothing to be kept from coming back.
-                    let newer =
-                        record.kind == Kind::Delete && store.keydir().get(record.key).is_some();
-                    if newer || self.outside > record.sequence {
-                        self.report.deletions_dropped += 1;
-                    } else {
-                        self.copy(&bytes[at..at + len], &record)?;
-                    }
-                }
-                Kind::Put | Kind::Delta | Kind::Expiry => {
-                    let found = store.keydir().record(record.key);
-                    if let Some(found) = found {
-                        self.meet(&bytes[at..at + len], &record, location, found)?;
-                    }
-                }
-            }
+            self.take(input, at as u64, len as u64, &bytes[at..at + len], &record)?;
             at += len;
-            self.read_bytes += len as u64;
-            self.pay(Step::Copying, len as u64)?;
         }
         Ok(())
+    }
+
+    /// As [`Run::copy_live`], of another Bitcask's file.
+    fn copy_classic(&mut self, input: &Segment, reading: Reading) -> Done {
+        let dir = &*self.store.log.dir;
+        let mut walk = reading.walk(&*input.file, input.written());
+        let mut damage = None;
+        while let Some(stretch) = walk.next().map_err(|e| io_error(dir, &input.name, "read", e))? {
+            match stretch.record {
+                Ok(bytes) => {
+                    let record = Record::parse_unchecked(bytes);
+                    self.take(input, stretch.offset, stretch.len, bytes, &record)?;
+                }
+                Err(_) => damage = damage.or(Some(stretch.offset)),
+            }
+        }
+        // Damage that was there when the file was taken over is nobody's loss any more. Of later damage nobody could
+        // say what it was, alive or not.
+        if walk.sound < reading.entries {
+            return Err(corrupt(dir, &input.name, damage.unwrap_or(0), reading::LOST).into());
+        }
+        Ok(())
+    }
+
+    /// Copies a record, which takes `len` bytes at `at` of its file, if it is still needed.
+    fn take(
+        &mut self,
+        input: &Segment,
+        at: u64,
+        len: u64,
+        bytes: &[u8],
+        record: &Record<'_>,
+    ) -> Done {
+        let store = self.store;
+        let place = |n: u64| u32::try_from(n).expect("a segment is shorter than 4 GiB");
+        match record.kind {
+            Kind::Mark | Kind::Retired | Kind::Void => {}
+            Kind::Delete | Kind::DeletePrefix => {
+                // A newer record of the key says as much as its deletion. And what nothing older is
+                // left of has nothing to be kept from coming back.
+                let newer = record.kind == Kind::Delete && store.keydir().get(record.key).is_some();
+                if newer || self.outside > record.sequence {
+                    self.report.deletions_dropped += 1;
+                } else {
+                    self.copy(bytes, record)?;
+                }
+            }
+            Kind::Put | Kind::Delta | Kind::Expiry => {
+                let found = store.keydir().record(record.key);
+                if let Some(found) = found {
+                    let at = Location { segment: input.id, offset: place(at), len: place(len) };
+                    self.meet(bytes, record, at, found)?;
+                }
+            }
+        }
+        self.read_bytes += len;
+        self.pay(Step::Copying, len)
     }
 
     /// Copies a value if it is alive: `found` is the newest record of its key.
@@ -404,6 +442,9 @@ impl<'a> Run<'a> {
         const SEQUENCE_AT: u64 = 12;
         let at = found.location;
         if let Some(input) = self.inputs.iter().find(|input| input.id == at.segment) {
+            if let Some(reading) = input.reading {
+                return Ok(Some(reading.sequence(u64::from(at.offset))));
+            }
             let dir = &*self.store.log.dir;
             let bytes = input.read(dir, u64::from(at.offset) + SEQUENCE_AT, 8, true)?;
             return Ok(bytes.try_into().ok().map(u64::from_be_bytes));
@@ -579,11 +620,12 @@ impl<'a> Run<'a> {
         self.report.input_bytes += self.inputs.iter().map(|input| input.written()).sum::<u64>();
         // Who reads one of them has it open.
         log.forget(&ids);
-        for id in ids.iter().chain(&abandoned) {
-            for name in [format::file_name, format::hint_name] {
-                // What stays is removed at the next start.
-                let _ = remove(log, &name(*id));
-            }
+        let files = self.inputs.iter().flat_map(|input| input.file_names());
+        let numbers =
+            abandoned.iter().flat_map(|id| [format::file_name(*id), format::hint_name(*id)]);
+        for name in files.chain(numbers) {
+            // What stays is removed at the next start.
+            let _ = remove(log, &name);
         }
         for id in &abandoned {
             let _ = remove(log, &format::unfinished_name(*id));

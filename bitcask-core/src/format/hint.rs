@@ -2,7 +2,7 @@
 
 use super::record::{Kind, MAX_LEN};
 use super::retired::Retired;
-use super::{be_u32, be_u64, segment};
+use super::{be_u32, be_u64};
 use crate::Location;
 
 /// Hint file, format version 1. Integers are big endian.
@@ -89,8 +89,9 @@ pub(crate) struct Hint<'a> {
 }
 
 impl<'a> Hint<'a> {
-    /// Checks all of a hint file, so that walking its entries cannot fail. The error says what is wrong.
-    pub(crate) fn parse(bytes: &'a [u8], segment: u32) -> Result<Self, &'static str> {
+    /// Checks all of a hint file of a segment whose first record can begin at `start`, so that walking its entries
+    /// cannot fail. The error says what is wrong.
+    pub(crate) fn parse(bytes: &'a [u8], segment: u32, start: usize) -> Result<Self, &'static str> {
         if bytes.len() < HEADER_LEN + 4 || bytes[..6] != MAGIC {
             return Err("this is not a hint file");
         }
@@ -111,7 +112,7 @@ impl<'a> Hint<'a> {
             retired: Retired::decode(retired)?,
         };
         let hint = Hint { segment, covered: be_u32(body, 12), totals, entries };
-        if (hint.covered as usize) < segment::HEADER_LEN {
+        if (hint.covered as usize) < start {
             return Err("the hint covers less than the segment's header");
         }
         let mut rest = hint.entries;
@@ -173,19 +174,36 @@ pub(crate) fn encode<'a>(
     totals: &Totals,
     entries: impl Iterator<Item = HintEntry<'a>>,
 ) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&VERSION.to_be_bytes());
-    out.extend_from_slice(&segment.to_be_bytes());
-    out.extend_from_slice(&covered.to_be_bytes());
-    out.extend_from_slice(&totals.max_sequence.to_be_bytes());
-    out.extend_from_slice(&[0; 8]);
-    out.extend_from_slice(&totals.min_sequence.to_be_bytes());
-    let retired = totals.retired.encode();
-    out.extend_from_slice(&(retired.len() as u32).to_be_bytes());
-    out.extend_from_slice(&retired);
-    let mut count = 0_u64;
-    for entry in entries {
+    let mut writer = Writer::new(segment, covered, totals);
+    entries.for_each(|entry| writer.entry(entry));
+    writer.finish()
+}
+
+/// A hint file as it is made.
+pub(crate) struct Writer {
+    out: Vec<u8>,
+    count: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(segment: u32, covered: u32, totals: &Totals) -> Self {
+        let mut out = Vec::new();
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&VERSION.to_be_bytes());
+        out.extend_from_slice(&segment.to_be_bytes());
+        out.extend_from_slice(&covered.to_be_bytes());
+        out.extend_from_slice(&totals.max_sequence.to_be_bytes());
+        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(&totals.min_sequence.to_be_bytes());
+        let retired = totals.retired.encode();
+        out.extend_from_slice(&(retired.len() as u32).to_be_bytes());
+        out.extend_from_slice(&retired);
+        Writer { out, count: 0 }
+    }
+
+    /// Adds the next entry in order.
+    pub(crate) fn entry(&mut self, entry: HintEntry<'_>) {
+        let out = &mut self.out;
         let tag = entry.kind as u8 | if entry.refers { FLAG_REFERS } else { 0 };
         out.extend_from_slice(&(u32::from(tag) << 24 | entry.key.len() as u32).to_be_bytes());
         out.extend_from_slice(&entry.sequence.to_be_bytes());
@@ -196,17 +214,23 @@ pub(crate) fn encode<'a>(
             out.extend_from_slice(&link.bytes.to_be_bytes());
         }
         out.extend_from_slice(entry.key);
-        count += 1;
+        self.count += 1;
     }
-    out[24..32].copy_from_slice(&count.to_be_bytes());
-    let crc = crc32fast::hash(&out);
-    out.extend_from_slice(&crc.to_be_bytes());
-    out
+
+    /// The whole file.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.out[24..32].copy_from_slice(&self.count.to_be_bytes());
+        let crc = crc32fast::hash(&self.out);
+        self.out.extend_from_slice(&crc.to_be_bytes());
+        self.out
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const START: usize = crate::format::segment::HEADER_LEN;
 
     fn entry(key: &[u8], kind: Kind, sequence: u64, offset: u32) -> HintEntry<'_> {
         let location = Location { segment: 5, offset, len: 40 };
@@ -225,25 +249,25 @@ mod tests {
         let mut totals = Totals { max_sequence: 9, min_sequence: 3, ..Totals::default() };
         totals.retired.insert(4);
         let bytes = encode(5, 176, &totals, entries.iter().copied());
-        let hint = Hint::parse(&bytes, 5).unwrap();
+        let hint = Hint::parse(&bytes, 5, START).unwrap();
         assert_eq!((hint.covered, &hint.totals), (176, &totals));
         assert_eq!(hint.entries().collect::<Vec<_>>(), entries);
-        assert!(Hint::parse(&bytes, 6).is_err());
+        assert!(Hint::parse(&bytes, 6, START).is_err());
         for cut in 0..bytes.len() {
-            assert!(Hint::parse(&bytes[..cut], 5).is_err());
+            assert!(Hint::parse(&bytes[..cut], 5, START).is_err());
         }
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(Hint::parse(&bad, 5).is_err(), "bit {bit}");
+            assert!(Hint::parse(&bad, 5, START).is_err(), "bit {bit}");
         }
     }
 
     /// Once, what a hint said to cover was believed, and what is behind it was cut off.
     #[test]
     fn a_hint_that_covers_no_record_or_has_entries_newer_than_it_says_is_refused() {
-        assert!(Hint::parse(&encode(5, 24, &Totals::default(), [].into_iter()), 5).is_ok());
-        assert!(Hint::parse(&encode(5, 23, &Totals::default(), [].into_iter()), 5).is_err());
+        assert!(Hint::parse(&encode(5, 24, &Totals::default(), [].into_iter()), 5, START).is_ok());
+        assert!(Hint::parse(&encode(5, 23, &Totals::default(), [].into_iter()), 5, START).is_err());
         assert!(
             Hint::parse(
                 &encode(
@@ -252,7 +276,8 @@ mod tests {
                     &Totals { max_sequence: 3, ..Totals::default() },
                     [entry(b"a", Kind::Put, 4, 24)].into_iter()
                 ),
-                5
+                5,
+                START
             )
             .is_err()
         );
@@ -261,6 +286,6 @@ mod tests {
     #[test]
     fn an_entry_beyond_the_covered_bytes_is_refused() {
         let bytes = encode(5, 100, &Totals::default(), [entry(b"a", Kind::Put, 4, 96)].into_iter());
-        assert!(Hint::parse(&bytes, 5).is_err());
+        assert!(Hint::parse(&bytes, 5, START).is_err());
     }
 }

@@ -153,7 +153,7 @@ pub(crate) struct Record<'a> {
     pub(crate) key: &'a [u8],
     /// As it lies in the file: see [`Record::raw_value`].
     pub(crate) value: &'a [u8],
-    /// Length of the whole record.
+    /// Length of the whole record in its file.
     pub(crate) len: usize,
 }
 
@@ -354,6 +354,11 @@ pub(crate) fn set_value_len(record: &mut [u8], value_len: usize) {
     record[8..12].copy_from_slice(&(value_len as u32).to_be_bytes());
 }
 
+/// Sets the sequence number of an encoded record, whose checksum is then not that of its bytes.
+pub(crate) fn set_sequence(record: &mut [u8], sequence: u64) {
+    record[12..20].copy_from_slice(&sequence.to_be_bytes());
+}
+
 /// Says of an encoded record that its value mentions places of other records.
 pub(crate) fn set_refers(record: &mut [u8]) {
     record[4] |= FLAG_REFERS;
@@ -405,7 +410,7 @@ pub(crate) fn compressed_head_len(record: &[u8]) -> usize {
 
 /// Completes an encoded record: its sequence number, whether its batch goes on, and the CRC.
 pub(crate) fn seal(record: &mut [u8], sequence: u64, more: bool) {
-    record[12..20].copy_from_slice(&sequence.to_be_bytes());
+    set_sequence(record, sequence);
     record[4] = record[4] & !FLAG_MORE | if more { FLAG_MORE } else { 0 };
     let crc = crc32fast::hash(&record[4..]);
     record[..4].copy_from_slice(&crc.to_be_bytes());

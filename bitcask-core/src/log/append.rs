@@ -4,7 +4,9 @@ use super::group::Group;
 use super::pin::{Pin, Pins};
 use super::segment::{OwnedRecord, Segment};
 use super::segments::{Current, Segments};
-use super::{io_error, lock, sync_error};
+use super::{corrupt, io_error, lock, sync_error};
+use crate::classic::adopted::Adopted;
+use crate::classic::reading;
 use crate::format::{record, segment as format};
 use crate::storage::{self, Dir};
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -46,6 +48,8 @@ pub(crate) struct Log {
 pub(crate) struct Cut {
     /// Its segments, ascending, and how much of each.
     pub(crate) segments: Vec<(Arc<Segment>, u64)>,
+    /// The list of those of them that are another Bitcask's files.
+    pub(crate) adopted: Option<Arc<Adopted>>,
     /// Numbers below theirs that are of no segment and are not known to have gone: given out to compactions that came
     /// to nothing, or run just now.
     pub(crate) abandoned: Vec<u32>,
@@ -372,9 +376,9 @@ impl Log {
             };
             let segments: Vec<_> =
                 self.segments().values().map(|segment| (segment.clone(), end(segment))).collect();
-            let abandoned = Vec::new();
+            let (abandoned, adopted) = (Vec::new(), None);
             let (sequence, next_id) = (append.next_sequence - 1, *lock(&self.next_id));
-            let cut = Cut { segments, abandoned, sequence, next_id };
+            let cut = Cut { segments, adopted, abandoned, sequence, next_id };
             (cut, append.position)
         };
         self.flush_to(position)?;
@@ -492,18 +496,34 @@ impl Log {
         unwritten: impl Fn(usize) -> Option<Vec<u8>>,
     ) -> Result<OwnedRecord, Error> {
         self.with(segment, |segment| {
+            if let Some(reading) = segment.reading {
+                let offset = u64::from(offset);
+                return OwnedRecord::read_classic(&*self.dir, segment, reading, offset, guess);
+            }
             OwnedRecord::read(&*self.dir, &segment.name, u64::from(offset), guess, |len| {
                 self.piece_of(segment, offset, len, &unwritten)
             })
         })
     }
 
-    /// Up to `len` bytes from `offset` of `segment`. [`Error::Retired`] if the segment is not there.
-    pub(crate) fn piece(&self, segment: u32, offset: u32, len: usize) -> Result<Vec<u8>, Error> {
+    /// The front of the record at `offset` of `segment`: up to `len` bytes, whose checksum is not verified; and by
+    /// how much the record is longer than what lies in the file. [`Error::Retired`] if the segment is not there.
+    pub(crate) fn front(
+        &self,
+        segment: u32,
+        offset: u32,
+        len: usize,
+    ) -> Result<(Vec<u8>, usize), Error> {
         self.with(segment, |found| {
-            self.piece_of(found, offset, len, &|len| {
+            let piece = self.piece_of(found, offset, len, &|len| {
                 Self::unwritten_in(&lock(&self.append), segment, u64::from(offset), len)
-            })
+            })?;
+            let Some(reading) = found.reading else { return Ok((piece, 0)) };
+            let offset = u64::from(offset);
+            let (front, _) = reading
+                .front(offset, &piece)
+                .map_err(|reason| corrupt(&*self.dir, &found.name, offset, reason))?;
+            Ok((front, reading::GROWTH))
         })
     }
 

@@ -2,6 +2,9 @@
 
 use super::{corrupt, io_error, sync_error};
 use crate::Error;
+use crate::classic::adopted::AdoptedFile;
+use crate::classic::adoption;
+use crate::classic::reading::{self, Reading};
 use crate::format::hint::Totals;
 use crate::format::record::{self, Invalid, Record};
 use crate::format::segment::{self as format, Head, Salt};
@@ -18,6 +21,8 @@ pub(crate) struct Segment {
     pub(crate) name: String,
     pub(crate) file: Arc<dyn File>,
     pub(crate) head: Head,
+    /// If it is another Bitcask's file: how its entries are read as records.
+    pub(crate) reading: Option<Reading>,
     /// Nothing is appended to it any more.
     sealed: AtomicBool,
     /// Compaction has found that it cannot go: see [`Segment::leave_alone`].
@@ -62,6 +67,7 @@ impl Segment {
             name: format::file_name(id),
             file,
             head,
+            reading: None,
             sealed: AtomicBool::new(false),
             left_alone: AtomicBool::new(false),
             live: AtomicI64::new(0),
@@ -71,6 +77,24 @@ impl Segment {
             whole: OnceLock::new(),
             front: OnceLock::new(),
         }
+    }
+
+    /// Another Bitcask's file that is segment `id`.
+    pub(crate) fn classic(id: u32, of: &AdoptedFile, file: Arc<dyn File>, salt: Salt) -> Self {
+        let head = Head { salt, compacted: false };
+        let (name, reading) = (of.name.clone(), Some(of.reading));
+        Segment { name, reading, ..Segment::new(id, file, head, u64::from(of.len)) }
+    }
+
+    /// Where its first record can begin.
+    pub(crate) fn start(&self) -> usize {
+        if self.reading.is_some() { 0 } else { format::HEADER_LEN }
+    }
+
+    /// Names of the files that go with it, itself the last.
+    pub(crate) fn file_names(&self) -> Vec<String> {
+        let theirs = self.reading.map(|_| adoption::hint_name(&self.name));
+        [format::hint_name(self.id)].into_iter().chain(theirs).chain([self.name.clone()]).collect()
     }
 
     /// From now on its bytes do not change.
@@ -163,6 +187,8 @@ impl Segment {
     ) -> Result<Vec<u8>, Error> {
         let available = self.written().saturating_sub(offset);
         let len = len.min(usize::try_from(available).unwrap_or(usize::MAX));
+        // Of another Bitcask's file nobody knows whether that Bitcask leaves it alone.
+        let mapped = mapped && self.reading.is_none();
         if mapped && let Some(bytes) = self.mapped(offset, len) {
             return Ok(bytes.to_vec());
         }
@@ -195,6 +221,8 @@ impl fmt::Debug for Segment {
 #[derive(Debug)]
 pub(crate) struct OwnedRecord {
     bytes: Vec<u8>,
+    /// Its length in its file, which is another one if that is another Bitcask's.
+    len: usize,
 }
 
 impl OwnedRecord {
@@ -219,14 +247,32 @@ impl OwnedRecord {
         }
         bytes.truncate(len);
         match Record::parse(&bytes) {
-            Ok(_) => Ok(OwnedRecord { bytes }),
+            Ok(_) => Ok(OwnedRecord { bytes, len }),
             Err(Invalid::Short(_)) => Err(damaged("the segment ends within a record")),
             Err(Invalid::Bad(reason)) => Err(damaged(reason)),
         }
     }
 
+    /// As [`OwnedRecord::read`], of the record that an entry of another Bitcask's file stands for.
+    pub(crate) fn read_classic(
+        dir: &dyn Dir,
+        segment: &Segment,
+        reading: Reading,
+        offset: u64,
+        guess: usize,
+    ) -> Result<Self, Error> {
+        let damaged = |reason| corrupt(dir, &segment.name, offset, reason);
+        let mut entry = segment.read(dir, offset, guess.max(reading::HEADER_LEN), false)?;
+        let len = Reading::claimed_len(&entry).map_err(damaged)?;
+        if len > entry.len() {
+            entry = segment.read(dir, offset, len, false)?;
+        }
+        let bytes = reading.record(offset, &entry).map_err(damaged)?;
+        Ok(OwnedRecord { bytes, len })
+    }
+
     pub(crate) fn record(&self) -> Record<'_> {
-        Record::parse_unchecked(&self.bytes)
+        Record { len: self.len, ..Record::parse_unchecked(&self.bytes) }
     }
 
     /// The record's value: decompressed, or without copying it. The error says what is wrong with it.

@@ -1,25 +1,38 @@
 //! What is in a directory, by the names of its files.
 
+use crate::classic::{adopted, adoption};
 use crate::format::segment as format;
 use crate::log::{Front, corrupt, io_error};
 use crate::storage::Dir;
-use crate::{Error, Mode};
+use crate::store::LOCK_NAME;
+use crate::{Error, Mode, Options};
 use std::collections::BTreeSet;
 
 /// Refuses a directory that is no store and must not become one, before anything is written to it.
-pub(crate) fn check_directory(dir: &dyn Dir, mode: Mode, lock_name: &str) -> Result<(), Error> {
+pub(crate) fn check_directory(dir: &dyn Dir, options: &Options) -> Result<(), Error> {
     let names = dir.list().map_err(|e| io_error(dir, "", "list", e))?;
-    let ours = |name: &String| {
-        format::parse_name(name).or_else(|| format::parse_hint_name(name)).is_some()
-    };
-    if names.iter().any(ours) {
+    if adoption::is_store(&names) {
         return Ok(());
     }
-    let harmless = |name: &&String| *name == lock_name || format::is_harmless_name(name);
+    if adoption::is_adoptable(&names) {
+        if !options.adopt {
+            let reason = "Basho's Bitcask or pybitcask wrote it; import it into a new store";
+            return Err(adoption::foreign(dir, "", reason));
+        }
+        return adoption::propose(dir, &names, [0; 4]).map(drop);
+    }
+    if adoption::file_of_others(&names).is_some() {
+        let reason = "bitgask or prologic/bitcask wrote it; import it into a new store";
+        return Err(adoption::foreign(dir, "", reason));
+    }
+    let harmless = |name: &&String| {
+        [LOCK_NAME, adopted::UNFINISHED_NAME].contains(&name.as_str())
+            || format::is_harmless_name(name)
+    };
     let path = dir.path().to_owned();
     match names.iter().find(|name| !harmless(name)) {
         Some(found) => Err(Error::NotAStore { path, found: found.clone() }),
-        None if mode == Mode::Create => Ok(()),
+        None if options.mode == Mode::Create => Ok(()),
         None => Err(Error::Missing { path }),
     }
 }
@@ -34,6 +47,8 @@ pub(super) struct Listed {
     pub(super) abandoned: BTreeSet<u32>,
     /// Numbers of hints.
     pub(super) hinted: BTreeSet<u32>,
+    /// Another Bitcask's files that are segments, among `ids`.
+    pub(super) classic: Option<adoption::Found>,
 }
 
 /// Reads the directory, and puts leftovers of interrupted work out of the way, or passes them over.
@@ -60,6 +75,7 @@ pub(super) fn list(dir: &dyn Dir, read_only: bool) -> Result<Listed, Error> {
         let reason = "the number in the file's name is out of range: no store wrote it";
         return Err(corrupt(dir, &name, 0, reason));
     }
+    let classic = adoption::find(dir, &names, read_only)?;
     let mut newest = None;
     for &id in ids.iter().rev() {
         match origin(dir, id)? {
@@ -84,7 +100,15 @@ pub(super) fn list(dir: &dyn Dir, read_only: bool) -> Result<Listed, Error> {
         let emptied = dir.open(&name, true).and_then(|file| file.set_len(0));
         emptied.map_err(|e| io_error(dir, &name, "empty", e))?;
     }
-    Ok(Listed { ids, newest, abandoned, hinted })
+    if let Some(classic) = &classic {
+        if let Some(id) = ids.first().filter(|id| **id <= classic.adopted.last()) {
+            let reason = "its number is that of a file which was taken over";
+            return Err(corrupt(dir, &format::file_name(*id), 0, reason));
+        }
+        // Theirs are the lower ones.
+        ids.splice(..0, classic.there.iter().copied());
+    }
+    Ok(Listed { ids, newest, abandoned, hinted, classic })
 }
 
 fn names(dir: &dyn Dir) -> Result<Vec<String>, Error> {

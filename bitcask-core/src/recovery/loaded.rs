@@ -2,6 +2,8 @@
 
 use super::scan::{self, Index};
 use crate::Error;
+use crate::classic::adopted::{Adopted, AdoptedFile};
+use crate::classic::{DirectoryReport, Layout, adoption, reading};
 use crate::format::hint::Hint;
 use crate::format::segment as format;
 use crate::log::{Front, Segment, corrupt, io_error};
@@ -16,12 +18,16 @@ pub(super) struct Loaded {
     pub(super) hint: Option<Map>,
     pub(super) covered: usize,
     pub(super) newest: bool,
+    /// The hint was made just now, of the whole segment, and is in memory alone.
+    pub(super) made: bool,
 }
 
 impl Loaded {
     pub(super) fn hint(&self) -> Option<Hint<'_>> {
         let bytes = self.hint.as_ref()?;
-        Some(Hint::parse((**bytes).as_ref(), self.segment.id).expect("checked when it was loaded"))
+        let Segment { id, .. } = self.segment;
+        let hint = Hint::parse((**bytes).as_ref(), id, self.segment.start());
+        Some(hint.expect("checked when it was loaded"))
     }
 }
 
@@ -39,7 +45,7 @@ pub(super) fn load(dir: &dyn Dir, id: u32, newest: bool, read_only: bool) -> Res
         return Err(corrupt(dir, &name, u64::from(u32::MAX), "a segment is shorter than 4 GiB"));
     }
     let segment = Segment::new(id, file, head, len);
-    let hint = load_hint(dir, id);
+    let hint = load_hint(dir, id, format::HEADER_LEN);
     let covered = match &hint {
         Some((_, covered)) => *covered,
         None => format::HEADER_LEN,
@@ -52,7 +58,7 @@ pub(super) fn load(dir: &dyn Dir, id: u32, newest: bool, read_only: bool) -> Res
         // A hint of an unfinished segment: from when it was the newest.
         let bytes = Some(segment.file.map().map_err(|e| fail("map", e))?);
         let covered = format::HEADER_LEN;
-        return Ok(Loaded { segment, bytes, hint: None, covered, newest });
+        return Ok(Loaded { segment, bytes, hint: None, covered, newest, made: false });
     }
     let bytes = if complete {
         None
@@ -61,7 +67,8 @@ pub(super) fn load(dir: &dyn Dir, id: u32, newest: bool, read_only: bool) -> Res
     } else {
         Some(segment.file.map().map_err(|e| fail("map", e))?)
     };
-    Ok(Loaded { segment, bytes, hint: hint.map(|(map, _)| map), covered, newest })
+    let hint = hint.map(|(map, _)| map);
+    Ok(Loaded { segment, bytes, hint, covered, newest, made: false })
 }
 
 /// The contents of a segment that another process may be writing: read, since what changes must not be mapped.
@@ -86,20 +93,65 @@ pub(super) fn read_changing(segment: &Segment, covered: usize) -> io::Result<Map
 
 /// A valid hint and how much it covers. One that is missing, unreadable or bad is as none: everything in
 /// it is in the segment, too.
-pub(super) fn load_hint(dir: &dyn Dir, id: u32) -> Option<(Map, usize)> {
+pub(super) fn load_hint(dir: &dyn Dir, id: u32, start: usize) -> Option<(Map, usize)> {
     let map = dir.open(&format::hint_name(id), false).and_then(|file| file.map()).ok()?;
-    let covered = Hint::parse((*map).as_ref(), id).ok()?.covered as usize;
+    let covered = Hint::parse((*map).as_ref(), id, start).ok()?.covered as usize;
     Some((map, covered))
+}
+
+/// Opens another Bitcask's file that is a segment, and its hint, which `made` is if it was made just now.
+pub(super) fn load_classic(
+    dir: &dyn Dir,
+    id: u32,
+    adopted: &Adopted,
+    made: Option<Vec<u8>>,
+) -> Result<Loaded, Error> {
+    let listed = adopted.file(id).expect("it is listed");
+    let (file, len) = adoption::open(dir, &listed.name)?;
+    if len < u64::from(listed.len) {
+        let reason = "the file has been cut short since it was taken over";
+        return Err(corrupt(dir, &listed.name, len, reason));
+    }
+    let segment = Segment::classic(id, listed, file, adopted.salt());
+    let covered = listed.len as usize;
+    let found = match made {
+        None => load_hint(dir, id, segment.start()).filter(|(_, covers)| *covers == covered),
+        Some(_) => None,
+    };
+    if let Some((hint, _)) = found {
+        let hint = Some(hint);
+        return Ok(Loaded { segment, bytes: None, hint, covered, newest: false, made: false });
+    }
+    let contents = match made {
+        Some(contents) => contents,
+        None => index_anew(dir, id, listed)?,
+    };
+    let hint: Option<Map> = Some(Box::new(contents));
+    Ok(Loaded { segment, bytes: None, hint, covered, newest: false, made: true })
+}
+
+/// The hint of another Bitcask's file, which must have as much that is sound as when it was taken over.
+fn index_anew(dir: &dyn Dir, id: u32, listed: &AdoptedFile) -> Result<Vec<u8>, Error> {
+    let mut report = DirectoryReport::new(Layout::Basho);
+    let (contents, entries) = adoption::index(dir, id, listed, &mut report)?;
+    if entries < listed.reading.entries {
+        let at = report.named.first().map_or(0, |skipped| skipped.offset);
+        return Err(corrupt(dir, &listed.name, at, reading::LOST));
+    }
+    Ok(contents)
 }
 
 /// Writes the hint of a segment whose whole contents are `bytes`.
 pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Result<(), Error> {
     let contents = scan::build_hint(segment.id, bytes)
         .map_err(|damage| corrupt(dir, &segment.name, damage.offset as u64, damage.reason))?;
-    let name = format::hint_name(segment.id);
-    let temporary = format::unfinished_hint_name(segment.id);
+    save_hint(dir, segment.id, &contents)
+}
+
+pub(super) fn save_hint(dir: &dyn Dir, id: u32, contents: &[u8]) -> Result<(), Error> {
+    let (name, temporary) = (format::hint_name(id), format::unfinished_hint_name(id));
     let written = dir.create(&temporary).and_then(|file| {
-        storage::write_durably(&*file, &contents)?;
+        storage::write_durably(&*file, contents)?;
         dir.rename(&temporary, &name)?;
         dir.sync()
     });
@@ -111,10 +163,10 @@ pub(crate) fn write_hint(dir: &dyn Dir, segment: &Segment, bytes: &[u8]) -> Resu
 
 /// How much of `segment` a good hint says has been written; 0 without one.
 pub(crate) fn hinted_len(dir: &dyn Dir, segment: u32) -> usize {
-    load_hint(dir, segment).map_or(0, |(_, covered)| covered)
+    load_hint(dir, segment, format::HEADER_LEN).map_or(0, |(_, covered)| covered)
 }
 
 /// True if the hint file of `segment` covers all of its `len` bytes.
 pub(crate) fn has_hint(dir: &dyn Dir, segment: u32, len: u64) -> bool {
-    load_hint(dir, segment).is_some_and(|(_, covered)| covered as u64 == len)
+    load_hint(dir, segment, format::HEADER_LEN).is_some_and(|(_, covered)| covered as u64 == len)
 }

@@ -9,6 +9,9 @@
 //! A segment that compaction has let go of may be missing, if the log says that it has gone; if it is still
 //! there, it is not looked into, and removed.
 //!
+//! Files of another Bitcask that were taken over are segments like others, the first ones. They are always indexed
+//! from a hint, which is made in memory if there is none: see [`crate::classic::adoption`].
+//!
 //! Opened for reading only, beside a process that may be writing, nothing is cut, written or removed: the
 //! newest segment is read instead of mapped, and the last whole batch in it is where the view ends.
 
@@ -18,6 +21,9 @@ mod merge;
 pub(crate) mod scan;
 
 use crate::Error;
+use crate::classic::DirectoryReport;
+use crate::classic::adopted::{self, Adopted, segment_name};
+use crate::classic::adoption::Found;
 use crate::format::hint::HintEntry;
 use crate::format::record::{Kind, MAX_SEQUENCE};
 use crate::format::retired::Retired;
@@ -27,10 +33,10 @@ use crate::log::{Segment, corrupt, io_error};
 use crate::storage::{self, Dir, File};
 pub(crate) use listing::check_directory;
 use listing::{Listed, list};
-use loaded::{Loaded, load};
+use loaded::{Loaded, load, load_classic, save_hint};
 pub(crate) use loaded::{has_hint, hinted_len, write_hint};
 use scan::Index;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -51,6 +57,9 @@ pub struct RecoveryReport {
     pub rebuilt_hints: usize,
     /// What was cut from the end of the newest segment.
     pub torn: Option<TornTail>,
+    /// What was found, and what was skipped, in the files of Basho's Bitcask or pybitcask that this opening took
+    /// over, or, for reading only, found not taken over yet; `None` from the second on.
+    pub classic: Option<DirectoryReport>,
 }
 
 /// A write that a crash cut short. Nothing of it had been acknowledged.
@@ -64,6 +73,15 @@ pub struct TornTail {
     pub bytes: u64,
 }
 
+/// What else is there of files that were taken over.
+#[derive(Default)]
+struct Files {
+    /// Whether any of them is there.
+    any: bool,
+    /// Their own hints.
+    hints: BTreeMap<u32, String>,
+}
+
 /// What recovery hands to the log.
 pub(crate) struct Recovered {
     pub(crate) keydir: KeyDir,
@@ -73,6 +91,8 @@ pub(crate) struct Recovered {
     pub(crate) retired: Retired,
     /// Numbers that were given out and came to nothing; an empty file in the directory says so.
     pub(crate) abandoned: BTreeSet<u32>,
+    /// The list of files that were taken over, while some of them are there.
+    pub(crate) adopted: Option<Arc<Adopted>>,
     /// Keys whose newest record mentions places of others.
     pub(crate) referring: Vec<Vec<u8>>,
     pub(crate) next_id: u32,
@@ -100,11 +120,27 @@ pub(crate) fn recover(dir: &Arc<dyn Dir>) -> Result<Recovered, Error> {
 }
 
 fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
-    let Listed { ids, newest, mut abandoned, hinted } = list(&**dir, read_only)?;
+    let Listed { ids, newest, mut abandoned, hinted, classic } = list(&**dir, read_only)?;
     let mut report = RecoveryReport { segments: ids.len(), ..RecoveryReport::default() };
+    let (adopted, adopted_files, survey) = match classic {
+        Some(Found { adopted, there, hints, survey }) => {
+            let files = Files { any: !there.is_empty() || !hints.is_empty(), hints };
+            (Some(Arc::new(adopted)), files, survey)
+        }
+        None => (None, Files::default(), None),
+    };
+    let last_adopted = adopted.as_ref().map_or(0, |adopted| adopted.last());
+    let (classic, mut made) = survey.map_or((None, BTreeMap::new()), |s| (Some(s.report), s.hints));
+    report.classic = classic;
     let mut loaded = Vec::new();
     for &id in &ids {
-        loaded.push(load(&**dir, id, newest == Some(id), read_only)?);
+        match &adopted {
+            Some(adopted) if id <= last_adopted => {
+                let made = made.remove(&id);
+                loaded.push(load_classic(&**dir, id, adopted, made)?);
+            }
+            _ => loaded.push(load(&**dir, id, newest == Some(id), read_only)?),
+        }
     }
 
     if let Some(first) = loaded.first()
@@ -126,7 +162,8 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         indexes.push(index);
         ends.push(end);
     }
-    let (mut max_sequence, mut retired) = (0, Retired::default());
+    let mut max_sequence = adopted.as_ref().map_or(0, |adopted| adopted.max_sequence());
+    let mut retired = Retired::default();
     for (one, index) in loaded.iter().zip(&indexes) {
         let hint = one.hint();
         let totals = [hint.as_ref().map(|hint| &hint.totals), index.as_ref().map(|i| &i.totals)];
@@ -140,19 +177,18 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         check_listing(&**dir, &ids)?;
     }
     check_staying(&**dir, &loaded, &indexes, &retired)?;
-    let given_out = [ids.last(), hinted.last(), abandoned.last(), retired.last().as_ref()]
+    let seen = ids.last().max(hinted.last()).map_or(0, |last| *last).max(last_adopted);
+    let given_out = [abandoned.last(), retired.last().as_ref()]
         .into_iter()
         .flatten()
-        .max()
-        .map_or(0, |last| *last);
+        .fold(seen, |most, last| most.max(*last));
     // What a writer has given out and retired since the directory was listed is not missed.
-    let last =
-        if read_only { ids.last().max(hinted.last()).map_or(0, |last| *last) } else { given_out };
+    let last = if read_only { seen } else { given_out };
     let mut known = retired.clone();
     ids.iter().chain(&abandoned).for_each(|id| known.insert(*id));
     if let Some(gap) = known.gaps(last).next() {
         let reason = "the segment is missing: there are later ones, or its hint";
-        return Err(corrupt(&**dir, &format::file_name(*gap.start()), 0, reason));
+        return Err(corrupt(&**dir, &segment_name(adopted.as_deref(), *gap.start()), 0, reason));
     }
     let next_id = given_out + 1;
 
@@ -190,6 +226,9 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         }
     });
     report.keys = keydir.len();
+    if let Some(classic) = &mut report.classic {
+        classic.keys = keydir.len();
+    }
     drop(indexes);
     if read_only {
         // Where the view ends is no loss: the writer may be in the middle of it.
@@ -199,9 +238,9 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
     let (mut sealed, mut active) = (Vec::new(), None);
     let mut gone = Vec::new();
     for (one, end) in loaded.into_iter().zip(ends) {
-        let Loaded { segment, newest, hint, bytes, .. } = one;
+        let Loaded { segment, newest, hint, bytes, made, .. } = one;
         if retired.contains(segment.id) {
-            gone.push(segment.id);
+            gone.push(segment.name);
             continue;
         }
         segment.book(live.get(&segment.id).copied().unwrap_or(0));
@@ -223,6 +262,9 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
                 .and_then(|()| write_anew(&*segment.file, unsynced..end))
                 .and_then(|()| segment.file.sync_data())
                 .map_err(|e| io_error(&**dir, &segment.name, "make durable", e))?;
+        } else if let Some(hint) = hint.as_ref().filter(|_| made) {
+            let written = save_hint(&**dir, segment.id, (**hint).as_ref());
+            report.rebuilt_hints += usize::from(report.classic.is_none() && written.is_ok());
         } else if let (None, Some(bytes)) = (hint, bytes) {
             // Without it the next start takes longer; a full disk must not keep readers out.
             let written = write_hint(&**dir, &segment, (*bytes).as_ref());
@@ -238,8 +280,9 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
     }
     // What says that they have gone is on disk by now.
     let hints = hinted.iter().filter(|id| retired.contains(**id));
-    let leftovers = gone.iter().map(|id| format::file_name(*id));
-    let leftovers = leftovers.chain(hints.map(|id| format::hint_name(*id)));
+    let leftovers = gone.iter().cloned().chain(hints.map(|id| format::hint_name(*id)));
+    let of_adopted = adopted_files.hints.iter().filter(|(id, _)| retired.contains(**id));
+    let leftovers = leftovers.chain(of_adopted.map(|(_, hint)| hint.clone()));
     let marks = abandoned.iter().filter(|id| retired.contains(**id));
     for name in leftovers.chain(marks.map(|id| format::unfinished_name(*id))) {
         if read_only {
@@ -253,11 +296,21 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
     // must not be in a file that a crash could take away.
     if !read_only {
         dir.sync().map_err(|e| io_error(&**dir, "", "sync", e))?;
+        // None of the files is there, and since the sync none can come back: the list has nothing to say any more.
+        // Until it had gone, what says that they have gone was needed, and still is.
+        if adopted.is_some() && !adopted_files.any {
+            let name = adopted::NAME;
+            dir.remove(name).map_err(|e| io_error(&**dir, name, "remove", e))?;
+        }
     }
     let mut next_id = next_id;
     let active = match active {
         Some(active) => active,
-        None if read_only => return Err(Error::Missing { path: dir.path().to_owned() }),
+        None if read_only => {
+            // Nothing is appended to it.
+            let last = sealed.pop();
+            last.ok_or_else(|| Error::Missing { path: dir.path().to_owned() })?
+        }
         None => {
             let first = Segment::create(
                 &**dir,
@@ -275,6 +328,7 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         active,
         retired,
         abandoned,
+        adopted: adopted.filter(|_| adopted_files.any),
         referring,
         next_id,
         next_sequence: max_sequence + 1,
@@ -351,7 +405,11 @@ fn index<'a>(
     one: &'a Loaded,
     report: &mut RecoveryReport,
 ) -> Result<(Option<Index<'a>>, u64), Error> {
-    report.hinted += usize::from(one.hint.is_some());
+    if one.made {
+        report.scanned_bytes += one.covered as u64;
+    } else {
+        report.hinted += usize::from(one.hint.is_some());
+    }
     let Some(bytes) = &one.bytes else { return Ok((None, one.segment.written())) };
     let bytes = (**bytes).as_ref();
     let (index, damage) = Index::scan(one.segment.id, bytes, one.covered);

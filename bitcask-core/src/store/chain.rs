@@ -1,6 +1,7 @@
 //! Reading a key's records: the newest, its head, and the chain that it ends.
 
 use super::Store;
+use crate::classic::adopted::segment_name;
 use crate::format::record::{self, Head, Invalid, Kind};
 use crate::log::OwnedRecord;
 use crate::metadata::{Carrier, Metadata};
@@ -26,7 +27,7 @@ pub struct Entry {
     pub sequence: u64,
     /// When the newest record was written, by the writer's clock.
     pub written_at: UnixMillis,
-    /// Whether a record of it was said to mention places of others: see [`Batch::refers`](crate::Batch::refers).
+    /// Whether a record of it was said to mention places of others: see [`crate::Batch::refers`].
     pub refers: bool,
 }
 
@@ -35,7 +36,7 @@ pub(crate) type Value = (Vec<u8>, Option<UnixMillis>, u64);
 
 impl Store {
     pub(crate) fn damaged(&self, at: Location, reason: &'static str) -> Error {
-        let name = crate::format::segment::file_name(at.segment);
+        let name = segment_name(self.adopted.as_deref(), at.segment);
         crate::log::corrupt(&*self.log.dir, &name, u64::from(at.offset), reason)
     }
 
@@ -43,8 +44,9 @@ impl Store {
     fn head(&self, key: &[u8], segment: u32, offset: u32) -> Result<Head, Error> {
         let at = Location { segment, offset, len: 0 };
         self.reads.add(1);
-        let front = self.log.piece(segment, offset, record::MAX_HEAD_LEN + key.len())?;
-        let head = Head::parse(&front).map_err(|invalid| match invalid {
+        let wanted = record::MAX_HEAD_LEN + key.len();
+        let (front, growth) = self.log.front(segment, offset, wanted)?;
+        let mut head = Head::parse(&front).map_err(|invalid| match invalid {
             Invalid::Short(_) => self.damaged(at, "the segment ends within a record"),
             Invalid::Bad(reason) => self.damaged(at, reason),
         })?;
@@ -52,13 +54,15 @@ impl Store {
         if found != Some(key) || !head.kind.is_value() {
             return Err(self.damaged(at, "the record is not the one that the index says"));
         }
+        // What the index says, and what links say, is a record's length in its file.
+        head.len -= growth;
         if head.len <= SHORT_BYTES {
             self.read(key, segment, offset, head.len)?;
         }
         Ok(head)
     }
 
-    /// See [`Bitcask::metadata`](crate::Bitcask::metadata).
+    /// See [`crate::Bitcask::metadata`].
     pub(crate) fn metadata(&self, key: &[u8], location: Location) -> Result<Metadata, Error> {
         let newest = self.head(key, location.segment, location.offset)?;
         if newest.len != location.len as usize {
@@ -95,7 +99,7 @@ impl Store {
         Ok(head)
     }
 
-    /// See [`Bitcask::newest`](crate::Bitcask::newest).
+    /// See [`crate::Bitcask::newest`].
     pub(crate) fn newest(&self, key: &[u8], location: Location) -> Result<Vec<u8>, Error> {
         let read = self.read(key, location.segment, location.offset, location.len as usize)?;
         let record = read.record();

@@ -5,6 +5,7 @@ mod chain;
 pub use chain::Entry;
 pub(crate) use chain::Value;
 
+use crate::classic::adopted::Adopted;
 use crate::compaction;
 use crate::counter::Counter;
 use crate::durable::{Durable, block_on};
@@ -29,6 +30,8 @@ pub(crate) struct Store {
     pub(crate) keydir: RwLock<KeyDir>,
     pub(crate) snapshots: Snapshots,
     pub(crate) compaction: compaction::State,
+    /// Another Bitcask's files that are its first segments, while some of them are there.
+    pub(crate) adopted: Option<Arc<Adopted>>,
     pub(crate) fold: Option<Arc<dyn Fold>>,
     pub(crate) compression: Compression,
     pub(crate) compress_from_bytes: usize,

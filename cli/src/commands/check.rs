@@ -1,5 +1,6 @@
 //! `verify`, `repair`, `salvage`: damage found, undone, lived with.
 
+use super::classic::skipped;
 use crate::arguments::{Database, Dir, Verify};
 use crate::exit::{Failure, Outcome};
 use crate::json::Json;
@@ -7,7 +8,7 @@ use crate::output::Out;
 use crate::progress::Bar;
 use crate::report::{Report, Table, Value};
 use crate::target::{self, Access};
-use bitcask_core::inspect::{Found, HintState, inspect};
+use bitcask_core::inspect::{Found, HintState, RecordKind, inspect};
 use bitcask_core::{Bitcask, Error, KeyRange, Mode};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -25,6 +26,8 @@ struct Findings {
     damage: Vec<(String, Option<u64>, String)>,
     hints: Vec<(String, &'static str)>,
     unfinished: Option<(u32, u64, u64)>,
+    /// Places that salvage has filled, or that were damaged when another Bitcask's files were taken over.
+    voids: u64,
 }
 
 impl Findings {
@@ -72,6 +75,9 @@ fn verify_directory(path: &Path, out: &mut Out) -> Result<Outcome, Failure> {
         .add("bytes", Value::bytes(found.bytes))
         .add("keys_read", Value::count(keys))
         .add("damaged_places", Value::count(found.damaged));
+    if found.voids > 0 {
+        report.add("places_given_up_before", Value::count(found.voids));
+    }
     if let Some((segment, offset, bytes)) = found.unfinished {
         let text = format!("{bytes} bytes at {offset} of segment {segment}, never acknowledged");
         let fields = [("segment", u64::from(segment).into()), ("offset", offset.into())];
@@ -97,7 +103,7 @@ fn verify_directory(path: &Path, out: &mut Out) -> Result<Outcome, Failure> {
 
 /// Checks every record of every segment.
 fn check_records(path: &Path, found: &mut Findings, out: &Out) -> Result<(), Failure> {
-    let total: u64 = crate::files::ending_in(path, &[".seg"])
+    let total: u64 = crate::files::ending_in(path, &[".seg", ".bitcask.data"])
         .map_or(0, |files| files.iter().map(|(_, len)| len).sum());
     let bar = Bar::bytes(out, "checking records", total);
     let mut gone_through = 0;
@@ -119,6 +125,7 @@ fn check_records(path: &Path, found: &mut Findings, out: &Out) -> Result<(), Fai
                     _ => {}
                 }
             }
+            Found::Record(record) if record.kind == RecordKind::Void => found.voids += 1,
             Found::Record(_) => found.records += 1,
             Found::Damage { path, offset, bytes, reason, .. } => {
                 let what = format!("{reason} ({bytes} bytes)");
@@ -176,6 +183,12 @@ pub fn repair(args: &Dir, out: &mut Out) -> Result<Outcome, Failure> {
         .add("keys", Value::count(recovery.keys as u64))
         .add("hints_rebuilt", Value::count(recovery.rebuilt_hints as u64))
         .add("bytes_cut", Value::count(recovery.torn.as_ref().map_or(0, |torn| torn.bytes)));
+    if let Some(classic) = recovery.classic {
+        report
+            .add("files_taken_over", Value::count(classic.files as u64))
+            .add("entries_skipped", Value::count(classic.skipped))
+            .table("skipped_entries", skipped(&classic, out));
+    }
     if let Some(torn) = recovery.torn {
         report.add("cut_from", Value::text(format!("{} at {}", torn.segment, torn.offset)));
     }

@@ -7,7 +7,9 @@ use crate::progress::Bar;
 use crate::report::{Report, Table, Value};
 use crate::target::{self, Access, Opened};
 use bitcask_core::Mode;
-use bitcask_core::classic::{self, Directory, DirectoryOptions, ExportOptions, Layout};
+use bitcask_core::classic::{
+    self, Directory, DirectoryOptions, DirectoryReport, ExportOptions, Layout,
+};
 
 pub fn import(args: &Import, out: &mut Out) -> Result<Outcome, Failure> {
     let options = DirectoryOptions { expiry_secs: args.expiry_secs };
@@ -39,10 +41,17 @@ pub fn import(args: &Import, out: &mut Out) -> Result<Outcome, Failure> {
         .add("expired", Value::count(done.expired))
         .add("skipped", Value::count(found.skipped))
         .add("skipped_bytes", Value::bytes(found.skipped_bytes));
-    let mut skipped = Table::new(&["file", "offset", "bytes", "key", "why"]);
+    report.table("skipped_entries", skipped(found, out));
+    report.print(out)?;
+    Ok(Outcome::Done)
+}
+
+/// What was not taken over.
+pub fn skipped(found: &DirectoryReport, out: &Out) -> Table {
+    let mut table = Table::new(&["file", "offset", "bytes", "key", "why"]);
     for one in &found.named {
         let key = one.key.as_ref().map(|key| Value::text(out.spelling.text(key)));
-        skipped.row(vec![
+        table.row(vec![
             Value::text(&one.file),
             Value::id(one.offset),
             Value::count(one.bytes),
@@ -50,9 +59,7 @@ pub fn import(args: &Import, out: &mut Out) -> Result<Outcome, Failure> {
             Value::text(one.reason),
         ]);
     }
-    report.table("skipped_entries", skipped);
-    report.print(out)?;
-    Ok(Outcome::Done)
+    table
 }
 
 fn layout_name(layout: Layout) -> &'static str {

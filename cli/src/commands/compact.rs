@@ -11,6 +11,12 @@ use std::ops::ControlFlow;
 
 pub fn compact(args: &Compact, out: &mut Out) -> Result<Outcome, Failure> {
     let opened = target::open(&args.dir.dir, Database::default(), Access::Write)?;
+    if let Some(classic) = &opened.log().recovery().classic {
+        out.note(&format!(
+            "bitmapist: took over {} files of another Bitcask, without {} entries that are damaged",
+            classic.files, classic.skipped
+        ));
+    }
     let options = match args.worthwhile {
         true => CompactionOptions::default(),
         false => CompactionOptions::everything(),
