@@ -7,7 +7,7 @@
 pub use crate::delta::Append;
 
 use crate::compression::{self, Codec};
-use crate::format::hint::{self, Hint};
+use crate::format::hint::{self, Hint, Of};
 use crate::format::record::{self, Head, Invalid, Kind, MAX_SEQUENCE, MAX_VALUE_LEN, Record};
 use crate::format::retired::Retired;
 use crate::format::segment as format;
@@ -143,7 +143,8 @@ pub fn segment(bytes: &[u8]) {
     }
     let mut bytes = bytes.to_vec();
     put_segment_right(&mut bytes, SEGMENT, None);
-    let compacted = format::check_header(&bytes, SEGMENT).expect("put right").compacted;
+    let head = format::check_header(&bytes, SEGMENT).expect("put right");
+    let compacted = head.compacted;
 
     let wanted = walk(&bytes);
     let (index, damage) = Index::scan(SEGMENT, &bytes, format::HEADER_LEN);
@@ -156,8 +157,8 @@ pub fn segment(bytes: &[u8]) {
     match (scan::build_hint(SEGMENT, &bytes), damage) {
         (Err(said), Some(damage)) => assert_eq!(said, damage),
         (Ok(hint), None) => {
-            let hint = Hint::parse(&hint, SEGMENT, format::HEADER_LEN)
-                .expect("a hint just built is sound");
+            let of = Of::native(SEGMENT, head.salt);
+            let hint = Hint::parse(&hint, of).expect("a hint just built is sound");
             assert!(hint.entries().eq(entries), "the hint is the index");
             assert_eq!(hint.totals, index.totals);
             assert_eq!(hint.covered as usize, bytes.len());
@@ -396,17 +397,22 @@ pub fn classic(bytes: &[u8]) {
 /// A hint is refused, or it is exactly what encoding its entries writes; a store opens with it, says what is
 /// damaged, or finds by reading that the hint is wrong.
 pub fn hint(bytes: &[u8]) {
-    let _ = Hint::parse(bytes, SEGMENT, format::HEADER_LEN);
+    let segment = example_files().0;
+    let of = Of::native(SEGMENT, format::check_header(&segment, SEGMENT).expect("it is one").salt);
+    let _ = Hint::parse(bytes, of);
     let mut bytes = bytes.to_vec();
     let Some(body_len) = bytes.len().checked_sub(4) else { return };
+    if let Some(salt) = bytes[..body_len].get_mut(hint::SALT) {
+        salt.copy_from_slice(&of.salt);
+    }
     let crc = crate::format::crc32(&bytes[..body_len]);
     bytes[body_len..].copy_from_slice(&crc.to_be_bytes());
-    if let Ok(hint) = Hint::parse(&bytes, SEGMENT, format::HEADER_LEN) {
-        let again = hint::encode(SEGMENT, hint.covered, &hint.totals, hint.entries());
+    if let Ok(hint) = Hint::parse(&bytes, of) {
+        let again = hint::encode(of, hint.covered, &hint.totals, hint.entries());
         assert_eq!(again, bytes, "a hint has one form");
     }
     let dir = SimDir::new(1);
-    dir.write_file(&format::file_name(SEGMENT), &example_files().0);
+    dir.write_file(&format::file_name(SEGMENT), &segment);
     dir.write_file(&format::hint_name(SEGMENT), &bytes);
     match open(&dir) {
         Err(e) => assert!(e.is_damage(), "{e}"),

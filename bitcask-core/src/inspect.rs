@@ -5,7 +5,7 @@
 
 use crate::classic::adopted::{AdoptedFile, segment_name};
 use crate::classic::adoption;
-use crate::format::hint::Hint;
+use crate::format::hint::{Hint, Of};
 use crate::format::record::{Kind, Record};
 use crate::format::segment as format;
 use crate::format::walk::{self, Walk};
@@ -241,8 +241,11 @@ pub fn inspect_in(
         return Err(Error::Missing { path: dir.path().join(name) });
     }
     for id in ids {
-        let walked = match adopted.as_ref().and_then(|adopted| adopted.file(id)) {
-            Some(listed) => walk_classic(dir, id, listed, visit)?,
+        let listed = adopted.as_ref().and_then(|adopted| Some((adopted, adopted.file(id)?)));
+        let walked = match listed {
+            Some((adopted, listed)) => {
+                walk_classic(dir, Of::classic(id, adopted.salt()), listed, visit)?
+            }
             None => walk_segment(dir, id, newest == Some(id), visit)?,
         };
         if walked.is_break() {
@@ -298,7 +301,10 @@ fn walk_segment(
         path: &path,
         bytes: bytes.len() as u64,
         compacted: head.is_ok_and(|head| head.compacted),
-        hint: hint_state(dir, id, bytes.len() as u64, format::HEADER_LEN),
+        hint: match head {
+            Ok(head) => hint_state(dir, Of::native(id, head.salt), bytes.len() as u64),
+            Err(_) => HintState::Unusable("the segment has no sound header"),
+        },
     };
     if visit(segment).is_break() {
         return Ok(ControlFlow::Break(()));
@@ -350,11 +356,11 @@ fn walk_segment(
 /// As [`walk_segment`], of another Bitcask's file. What was damaged when it was taken over is a [`RecordKind::Void`].
 fn walk_classic(
     dir: &dyn Dir,
-    id: u32,
+    of: Of,
     listed: &AdoptedFile,
     visit: &mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, Error> {
-    let AdoptedFile { name, len, reading } = listed;
+    let (id, AdoptedFile { name, len, reading }) = (of.segment, listed);
     let path = dir.path().join(name);
     let (file, bytes) = match adoption::open(dir, name) {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -362,7 +368,7 @@ fn walk_classic(
         }
         other => other?,
     };
-    let hint = hint_state(dir, id, bytes, 0);
+    let hint = hint_state(dir, of, bytes);
     let segment = Found::Segment { segment: id, path: &path, bytes, compacted: false, hint };
     if visit(segment).is_break() {
         return Ok(ControlFlow::Break(()));
@@ -443,13 +449,13 @@ fn read_settled(file: &dyn File, id: u32) -> io::Result<Vec<u8>> {
     }
 }
 
-fn hint_state(dir: &dyn Dir, id: u32, len: u64, start: usize) -> HintState {
-    let map = match dir.open(&format::hint_name(id), false).and_then(|file| file.map()) {
+fn hint_state(dir: &dyn Dir, of: Of, len: u64) -> HintState {
+    let map = match dir.open(&format::hint_name(of.segment), false).and_then(|file| file.map()) {
         Ok(map) => map,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return HintState::Missing,
         Err(_) => return HintState::Unusable("it cannot be read"),
     };
-    match Hint::parse((*map).as_ref(), id, start) {
+    match Hint::parse((*map).as_ref(), of) {
         Ok(hint) if u64::from(hint.covered) > len => {
             HintState::Unusable("it covers more than the segment has")
         }

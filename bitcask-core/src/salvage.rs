@@ -5,6 +5,7 @@
 
 use crate::classic::adopted::{self, Adopted, AdoptedFile};
 use crate::classic::adoption;
+use crate::format::hint::Of;
 use crate::format::record::{self, Kind};
 use crate::format::retired::Retired;
 use crate::format::segment::{self as format, Head, Salt};
@@ -247,7 +248,7 @@ fn mend_segment(
     if newest
         && let Some(&(at, len, _)) = damage.last()
         && at + len == bytes.len()
-        && recovery::hinted_len(dir, id) <= at
+        && head.map_or(0, |head| recovery::hinted_len(dir, Of::native(id, head.salt))) <= at
         && head.is_ok_and(|head| !recovery::scan::was_synced(bytes, head.salt, at))
     {
         damage.pop();

@@ -3,7 +3,7 @@
 
 use crate::classic::adopted::Adopted;
 use crate::classic::{DirectoryReport, Layout, adoption};
-use crate::format::hint::Hint;
+use crate::format::hint::{Hint, Of};
 use crate::format::segment as format;
 use crate::inspect::{Found, HintState, RecordKind, inspect_in};
 use crate::log::{io_error, open_error};
@@ -264,12 +264,14 @@ fn wrong_hint(
     let Ok(hint) = dir.open(&format::hint_name(segment), false).and_then(|file| file.map()) else {
         return Ok(None);
     };
-    if let Some(listed) = adopted.and_then(|adopted| adopted.file(segment)) {
-        if Hint::parse((*hint).as_ref(), segment, 0).is_err() {
+    if let Some(adopted) = adopted
+        && let Some(listed) = adopted.file(segment)
+    {
+        if Hint::parse((*hint).as_ref(), Of::classic(segment, adopted.salt())).is_err() {
             return Ok(None);
         }
         let mut report = DirectoryReport::new(Layout::Basho);
-        return match adoption::index(dir, segment, listed, &mut report) {
+        return match adoption::index(dir, adopted, segment, &mut report) {
             // Of damage is told by itself; and a store may open by a hint that a damaged segment has.
             Ok((right, sound)) => {
                 let agrees = sound < listed.reading.entries || right == (*hint).as_ref();
@@ -279,15 +281,16 @@ fn wrong_hint(
             Err(e) => Err(e),
         };
     }
-    let Ok(hint) = Hint::parse((*hint).as_ref(), segment, format::HEADER_LEN) else {
-        return Ok(None);
-    };
     let bytes = dir.open(&name, false).and_then(|file| storage::read_whole(&*file));
     let bytes: Map = match bytes {
         Ok(bytes) => Box::new(bytes),
         // Compaction has removed it meanwhile.
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(io_error(dir, &name, "read", e)),
+    };
+    let Ok(head) = format::check_header((*bytes).as_ref(), segment) else { return Ok(None) };
+    let Ok(hint) = Hint::parse((*hint).as_ref(), Of::native(segment, head.salt)) else {
+        return Ok(None);
     };
     let Some(covered) = (*bytes).as_ref().get(..hint.covered as usize) else {
         return Ok(Some("it covers more than the segment has"));

@@ -10,7 +10,7 @@ use super::layout::{Layout, Value};
 use super::reading::{FORMAT, Reading};
 use super::scan::{Scanner, What};
 use super::{basho, bitgask};
-use crate::format::hint::{self, HintEntry, Totals};
+use crate::format::hint::{self, HintEntry, Of, Totals};
 use crate::format::record::Kind;
 use crate::format::segment;
 use crate::keydir::KeyDir;
@@ -232,7 +232,7 @@ fn survey(dir: &dyn Dir, adopted: &mut Adopted, retired: Vec<String>) -> Result<
     report.retired_files = retired;
     let mut hints = BTreeMap::new();
     for id in 1..=adopted.last() {
-        let (hint, entries) = index(dir, id, file(adopted, id), &mut report)?;
+        let (hint, entries) = index(dir, adopted, id, &mut report)?;
         report.files += 1;
         adopted.set_entries(id, entries);
         hints.insert(id, hint);
@@ -243,11 +243,11 @@ fn survey(dir: &dyn Dir, adopted: &mut Adopted, retired: Vec<String>) -> Result<
 /// The hint of the segment that a file is, and how many sound entries it has. `report` counts them, too.
 pub(crate) fn index(
     dir: &dyn Dir,
+    adopted: &Adopted,
     id: u32,
-    listed: &AdoptedFile,
     report: &mut DirectoryReport,
 ) -> Result<(Vec<u8>, u64), Error> {
-    let AdoptedFile { name, len, reading } = listed;
+    let AdoptedFile { name, len, reading } = file(adopted, id);
     let fail = |e| io_error(dir, name, "read", e);
     let (file, found) = open(dir, name)?;
     let mut scanner = Scanner::up_to(&*file, FORMAT, u64::from(*len).min(found));
@@ -286,16 +286,16 @@ pub(crate) fn index(
         let offset = u32::try_from(item.offset).expect("the file is shorter than 4 GiB");
         keydir.insert(key, Location { segment: kind as u32, offset, len });
     }
-    Ok((encode_hint(id, *len, *reading, &totals, &keydir), entries))
+    Ok((encode_hint(Of::classic(id, adopted.salt()), *len, *reading, &totals, &keydir), entries))
 }
 
-fn encode_hint(id: u32, len: u32, reading: Reading, totals: &Totals, keydir: &KeyDir) -> Vec<u8> {
-    let mut writer = hint::Writer::new(id, len, totals);
+fn encode_hint(of: Of, len: u32, reading: Reading, totals: &Totals, keydir: &KeyDir) -> Vec<u8> {
+    let mut writer = hint::Writer::new(of, len, totals);
     let mut walk = keydir.walk(b"", b"");
     while let Some((key, found)) = walk.next() {
         let kind = if found.segment == Kind::Put as u32 { Kind::Put } else { Kind::Delete };
         let sequence = reading.sequence(u64::from(found.offset));
-        let location = Location { segment: id, ..found };
+        let location = Location { segment: of.segment, ..found };
         writer.entry(HintEntry { key, kind, sequence, location, refers: false, link: None });
     }
     writer.finish()

@@ -2,8 +2,10 @@
 
 use super::record::{Kind, MAX_LEN};
 use super::retired::Retired;
+use super::segment::{self, Salt};
 use super::{be_u32, be_u64};
 use crate::Location;
+use std::ops::Range;
 
 /// Hint file, format version 1. Integers are big endian.
 ///
@@ -17,7 +19,8 @@ use crate::Location;
 /// |     24 |    8 | count        | number of entries                                        |
 /// |     32 |    8 | min_sequence | least sequence number in them; all ones without records  |
 /// |     40 |    4 | retired_len  | bytes of the list that follows                           |
-/// |     44 |      | retired      | segments that have gone: see [`super::retired`]          |
+/// |     44 |    8 | salt         | of the segment, as in its header                         |
+/// |     52 |      | retired      | segments that have gone: see [`super::retired`]          |
 /// |        |      | entries      |                                                          |
 /// |   last |    4 | crc          | CRC-32 of every byte before                              |
 ///
@@ -33,13 +36,37 @@ use crate::Location;
 /// |        |    4 | linked   | only of a delta and an expiry: the segment of the record that it follows |
 /// |        |    4 | bytes    | only of these: of the chain, as in its link |
 /// |        |      | key      |                                               |
-pub(crate) const HEADER_LEN: usize = 44;
+pub(crate) const HEADER_LEN: usize = 52;
+/// Where the salt is.
+pub(crate) const SALT: Range<usize> = 44..HEADER_LEN;
 const LINK_LEN: usize = 8;
 const FLAG_REFERS: u8 = 0x40;
 pub(crate) const ENTRY_LEN: usize = 20;
 const _: () = assert!(ENTRY_LEN == 1 + 3 + 8 + 4 + 4);
 const VERSION: u16 = 1;
 const MAGIC: [u8; 6] = *b"BCHNT\n";
+
+/// Which segment a hint is of. The salt keeps one of another store's segment, left or brought by a copy of files, from being
+/// believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Of {
+    pub(crate) segment: u32,
+    pub(crate) salt: Salt,
+    /// Where its first record can begin.
+    pub(crate) start: usize,
+}
+
+impl Of {
+    /// A segment with a header of its own.
+    pub(crate) fn native(segment: u32, salt: Salt) -> Self {
+        Of { segment, salt, start: segment::HEADER_LEN }
+    }
+
+    /// Another Bitcask's file that is a segment.
+    pub(crate) fn classic(segment: u32, salt: Salt) -> Self {
+        Of { segment, salt, start: 0 }
+    }
+}
 
 /// The newest record of a key in one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,9 +116,9 @@ pub(crate) struct Hint<'a> {
 }
 
 impl<'a> Hint<'a> {
-    /// Checks all of a hint file of a segment whose first record can begin at `start`, so that walking its entries
-    /// cannot fail. The error says what is wrong.
-    pub(crate) fn parse(bytes: &'a [u8], segment: u32, start: usize) -> Result<Self, &'static str> {
+    /// Checks all of a hint file, so that walking its entries cannot fail. The error says what is wrong.
+    pub(crate) fn parse(bytes: &'a [u8], of: Of) -> Result<Self, &'static str> {
+        let Of { segment, salt, start } = of;
         if bytes.len() < HEADER_LEN + 4 || bytes[..6] != MAGIC {
             return Err("this is not a hint file");
         }
@@ -101,6 +128,11 @@ impl<'a> Hint<'a> {
         }
         if body[6..8] != VERSION.to_be_bytes() || be_u32(body, 8) != segment {
             return Err("the hint is of another version or segment");
+        }
+        if body[SALT] != salt {
+            return Err(
+                "the hint is of another store's segment, or of an earlier one of this number",
+            );
         }
         let retired_len = be_u32(body, 40) as usize;
         let (retired, entries) = body[HEADER_LEN..]
@@ -169,12 +201,12 @@ fn split_entry(bytes: &[u8], segment: u32) -> Option<(HintEntry<'_>, &[u8])> {
 
 /// A whole hint file for entries that are in order.
 pub(crate) fn encode<'a>(
-    segment: u32,
+    of: Of,
     covered: u32,
     totals: &Totals,
     entries: impl Iterator<Item = HintEntry<'a>>,
 ) -> Vec<u8> {
-    let mut writer = Writer::new(segment, covered, totals);
+    let mut writer = Writer::new(of, covered, totals);
     entries.for_each(|entry| writer.entry(entry));
     writer.finish()
 }
@@ -186,17 +218,18 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(segment: u32, covered: u32, totals: &Totals) -> Self {
+    pub(crate) fn new(of: Of, covered: u32, totals: &Totals) -> Self {
         let mut out = Vec::new();
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_be_bytes());
-        out.extend_from_slice(&segment.to_be_bytes());
+        out.extend_from_slice(&of.segment.to_be_bytes());
         out.extend_from_slice(&covered.to_be_bytes());
         out.extend_from_slice(&totals.max_sequence.to_be_bytes());
         out.extend_from_slice(&[0; 8]);
         out.extend_from_slice(&totals.min_sequence.to_be_bytes());
         let retired = totals.retired.encode();
         out.extend_from_slice(&(retired.len() as u32).to_be_bytes());
+        out.extend_from_slice(&of.salt);
         out.extend_from_slice(&retired);
         Writer { out, count: 0 }
     }
@@ -230,7 +263,7 @@ impl Writer {
 mod tests {
     use super::*;
 
-    const START: usize = crate::format::segment::HEADER_LEN;
+    const OF: Of = Of { segment: 5, salt: *b"saltsalt", start: segment::HEADER_LEN };
 
     fn entry(key: &[u8], kind: Kind, sequence: u64, offset: u32) -> HintEntry<'_> {
         let location = Location { segment: 5, offset, len: 40 };
@@ -248,36 +281,36 @@ mod tests {
         ];
         let mut totals = Totals { max_sequence: 9, min_sequence: 3, ..Totals::default() };
         totals.retired.insert(4);
-        let bytes = encode(5, 176, &totals, entries.iter().copied());
-        let hint = Hint::parse(&bytes, 5, START).unwrap();
+        let bytes = encode(OF, 176, &totals, entries.iter().copied());
+        let hint = Hint::parse(&bytes, OF).unwrap();
         assert_eq!((hint.covered, &hint.totals), (176, &totals));
         assert_eq!(hint.entries().collect::<Vec<_>>(), entries);
-        assert!(Hint::parse(&bytes, 6, START).is_err());
+        assert!(Hint::parse(&bytes, Of { segment: 6, ..OF }).is_err());
+        assert!(Hint::parse(&bytes, Of { salt: *b"saltpfef", ..OF }).is_err());
         for cut in 0..bytes.len() {
-            assert!(Hint::parse(&bytes[..cut], 5, START).is_err());
+            assert!(Hint::parse(&bytes[..cut], OF).is_err());
         }
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(Hint::parse(&bad, 5, START).is_err(), "bit {bit}");
+            assert!(Hint::parse(&bad, OF).is_err(), "bit {bit}");
         }
     }
 
     /// Once, what a hint said to cover was believed, and what is behind it was cut off.
     #[test]
     fn a_hint_that_covers_no_record_or_has_entries_newer_than_it_says_is_refused() {
-        assert!(Hint::parse(&encode(5, 24, &Totals::default(), [].into_iter()), 5, START).is_ok());
-        assert!(Hint::parse(&encode(5, 23, &Totals::default(), [].into_iter()), 5, START).is_err());
+        assert!(Hint::parse(&encode(OF, 24, &Totals::default(), [].into_iter()), OF).is_ok());
+        assert!(Hint::parse(&encode(OF, 23, &Totals::default(), [].into_iter()), OF).is_err());
         assert!(
             Hint::parse(
                 &encode(
-                    5,
+                    OF,
                     100,
                     &Totals { max_sequence: 3, ..Totals::default() },
                     [entry(b"a", Kind::Put, 4, 24)].into_iter()
                 ),
-                5,
-                START
+                OF
             )
             .is_err()
         );
@@ -285,7 +318,8 @@ mod tests {
 
     #[test]
     fn an_entry_beyond_the_covered_bytes_is_refused() {
-        let bytes = encode(5, 100, &Totals::default(), [entry(b"a", Kind::Put, 4, 96)].into_iter());
-        assert!(Hint::parse(&bytes, 5, START).is_err());
+        let bytes =
+            encode(OF, 100, &Totals::default(), [entry(b"a", Kind::Put, 4, 96)].into_iter());
+        assert!(Hint::parse(&bytes, OF).is_err());
     }
 }

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::classic::adopted::AdoptedFile;
 use crate::classic::adoption;
 use crate::classic::reading::{self, Reading};
-use crate::format::hint::Totals;
+use crate::format::hint::{Of, Totals};
 use crate::format::record::{self, Invalid, Record};
 use crate::format::segment::{self as format, Head, Salt};
 use crate::storage::{self, Dir, File, Map};
@@ -88,7 +88,15 @@ impl Segment {
 
     /// Where its first record can begin.
     pub(crate) fn start(&self) -> usize {
-        if self.reading.is_some() { 0 } else { format::HEADER_LEN }
+        self.hint_of().start
+    }
+
+    /// What its hint says that it is of.
+    pub(crate) fn hint_of(&self) -> Of {
+        match self.reading {
+            Some(_) => Of::classic(self.id, self.head.salt),
+            None => Of::native(self.id, self.head.salt),
+        }
     }
 
     /// Names of the files that go with it, itself the last.

@@ -2,9 +2,9 @@
 
 use super::scan::{self, Index};
 use crate::Error;
-use crate::classic::adopted::{Adopted, AdoptedFile};
+use crate::classic::adopted::Adopted;
 use crate::classic::{DirectoryReport, Layout, adoption, reading};
-use crate::format::hint::Hint;
+use crate::format::hint::{Hint, Of};
 use crate::format::segment as format;
 use crate::log::{Front, Segment, corrupt, io_error};
 use crate::storage::{self, Dir, Map};
@@ -25,8 +25,7 @@ pub(super) struct Loaded {
 impl Loaded {
     pub(super) fn hint(&self) -> Option<Hint<'_>> {
         let bytes = self.hint.as_ref()?;
-        let Segment { id, .. } = self.segment;
-        let hint = Hint::parse((**bytes).as_ref(), id, self.segment.start());
+        let hint = Hint::parse((**bytes).as_ref(), self.segment.hint_of());
         Some(hint.expect("checked when it was loaded"))
     }
 }
@@ -45,7 +44,7 @@ pub(super) fn load(dir: &dyn Dir, id: u32, newest: bool, read_only: bool) -> Res
         return Err(corrupt(dir, &name, u64::from(u32::MAX), "a segment is shorter than 4 GiB"));
     }
     let segment = Segment::new(id, file, head, len);
-    let hint = load_hint(dir, id, format::HEADER_LEN);
+    let hint = load_hint(dir, segment.hint_of());
     let covered = match &hint {
         Some((_, covered)) => *covered,
         None => format::HEADER_LEN,
@@ -93,9 +92,9 @@ pub(super) fn read_changing(segment: &Segment, covered: usize) -> io::Result<Map
 
 /// A valid hint and how much it covers. One that is missing, unreadable or bad is as none: everything in
 /// it is in the segment, too.
-pub(super) fn load_hint(dir: &dyn Dir, id: u32, start: usize) -> Option<(Map, usize)> {
-    let map = dir.open(&format::hint_name(id), false).and_then(|file| file.map()).ok()?;
-    let covered = Hint::parse((*map).as_ref(), id, start).ok()?.covered as usize;
+pub(super) fn load_hint(dir: &dyn Dir, of: Of) -> Option<(Map, usize)> {
+    let map = dir.open(&format::hint_name(of.segment), false).and_then(|file| file.map()).ok()?;
+    let covered = Hint::parse((*map).as_ref(), of).ok()?.covered as usize;
     Some((map, covered))
 }
 
@@ -115,7 +114,7 @@ pub(super) fn load_classic(
     let segment = Segment::classic(id, listed, file, adopted.salt());
     let covered = listed.len as usize;
     let found = match made {
-        None => load_hint(dir, id, segment.start()).filter(|(_, covers)| *covers == covered),
+        None => load_hint(dir, segment.hint_of()).filter(|(_, covers)| *covers == covered),
         Some(_) => None,
     };
     if let Some((hint, _)) = found {
@@ -124,16 +123,17 @@ pub(super) fn load_classic(
     }
     let contents = match made {
         Some(contents) => contents,
-        None => index_anew(dir, id, listed)?,
+        None => index_anew(dir, id, adopted)?,
     };
     let hint: Option<Map> = Some(Box::new(contents));
     Ok(Loaded { segment, bytes: None, hint, covered, newest: false, made: true })
 }
 
 /// The hint of another Bitcask's file, which must have as much that is sound as when it was taken over.
-fn index_anew(dir: &dyn Dir, id: u32, listed: &AdoptedFile) -> Result<Vec<u8>, Error> {
+fn index_anew(dir: &dyn Dir, id: u32, adopted: &Adopted) -> Result<Vec<u8>, Error> {
+    let listed = adopted.file(id).expect("it is listed");
     let mut report = DirectoryReport::new(Layout::Basho);
-    let (contents, entries) = adoption::index(dir, id, listed, &mut report)?;
+    let (contents, entries) = adoption::index(dir, adopted, id, &mut report)?;
     if entries < listed.reading.entries {
         let at = report.named.first().map_or(0, |skipped| skipped.offset);
         return Err(corrupt(dir, &listed.name, at, reading::LOST));
@@ -162,11 +162,12 @@ pub(super) fn save_hint(dir: &dyn Dir, id: u32, contents: &[u8]) -> Result<(), E
 }
 
 /// How much of `segment` a good hint says has been written; 0 without one.
-pub(crate) fn hinted_len(dir: &dyn Dir, segment: u32) -> usize {
-    load_hint(dir, segment, format::HEADER_LEN).map_or(0, |(_, covered)| covered)
+pub(crate) fn hinted_len(dir: &dyn Dir, segment: Of) -> usize {
+    load_hint(dir, segment).map_or(0, |(_, covered)| covered)
 }
 
-/// True if the hint file of `segment` covers all of its `len` bytes.
-pub(crate) fn has_hint(dir: &dyn Dir, segment: u32, len: u64) -> bool {
-    load_hint(dir, segment, format::HEADER_LEN).is_some_and(|(_, covered)| covered as u64 == len)
+/// True if the hint file of `segment` covers all of it.
+pub(crate) fn has_hint(dir: &dyn Dir, segment: &Segment) -> bool {
+    let len = segment.written();
+    load_hint(dir, segment.hint_of()).is_some_and(|(_, covered)| covered as u64 == len)
 }

@@ -174,7 +174,7 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
         }
     }
     if read_only && ids.iter().any(|id| retired.contains(*id)) {
-        check_listing(&**dir, &ids)?;
+        check_listing(&**dir, &loaded)?;
     }
     check_staying(&**dir, &loaded, &indexes, &retired)?;
     let seen = ids.last().max(hinted.last()).map_or(0, |last| *last).max(last_adopted);
@@ -338,8 +338,8 @@ fn recover_as(dir: &Arc<dyn Dir>, read_only: bool) -> Result<Recovered, Error> {
 
 /// Refuses a listing that a compaction has outrun, of which the log was then read to say that it is done: what it took
 /// is listed, and is to be passed over, and what it made of that is not.
-fn check_listing(dir: &dyn Dir, ids: &[u32]) -> Result<(), Error> {
-    if listing::is_outrun(dir, ids)? {
+fn check_listing(dir: &dyn Dir, loaded: &[Loaded]) -> Result<(), Error> {
+    if listing::is_outrun(dir, &loaded.iter().map(|one| &*one.segment.name).collect())? {
         let source = io::Error::from(io::ErrorKind::ResourceBusy);
         return Err(io_error(dir, "", "read, while compaction changes it, the directory", source));
     }

@@ -207,11 +207,12 @@ fn is_key(found: &Found) -> bool {
 
 /// The hint of a whole segment, whose bytes must be sound.
 pub(crate) fn build_hint(segment: u32, bytes: &[u8]) -> Result<Vec<u8>, Damage> {
-    format::check_header(bytes, segment).map_err(|reason| Damage { offset: 0, reason })?;
+    let head = format::check_header(bytes, segment);
+    let of = hint::Of::native(segment, head.map_err(|reason| Damage { offset: 0, reason })?.salt);
     let (index, damage) = Index::scan(segment, bytes, format::HEADER_LEN);
     match damage {
         Some(damage) => Err(damage),
-        None => Ok(hint::encode(segment, index.end as u32, &index.totals, index.entries())),
+        None => Ok(hint::encode(of, index.end as u32, &index.totals, index.entries())),
     }
 }
 

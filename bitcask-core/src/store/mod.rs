@@ -157,7 +157,7 @@ impl Store {
             self.write_hint(segment)?;
         }
         let active = self.log.trim()?;
-        if recovery::has_hint(&*self.log.dir, active.id, active.written()) {
+        if recovery::has_hint(&*self.log.dir, &active) {
             return Ok(());
         }
         self.write_hint(active.id)
