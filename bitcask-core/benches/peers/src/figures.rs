@@ -61,13 +61,14 @@ pub fn run(settings: &Settings) -> Outcome<()> {
     let place = Place::new(settings.dir.join(format!("engine-{}", std::process::id())))?;
     // All engines have their stores at once, some of them need thrice the space of what is alive, and the writers
     // add to it.
-    let largest = SIZES.iter().map(|(bytes, _, part)| keys / part * (*bytes as u64 + 30)).max();
+    let sizes = SIZES.iter().filter(|(_, _, part)| is_measured(keys, *part));
+    let largest = sizes.map(|(bytes, _, part)| keys / part * (*bytes as u64 + 30)).max();
     let needed = engines.len() as u64 * (largest.unwrap_or(0) * 3 + (2 << 30));
     place::check(place.path(), needed)?;
     let table = Table::new(&engines);
     let mut plan = Plan { settings, engines, place, table };
     for (value_bytes, name, part) in SIZES {
-        if part == 1 || keys <= MOST_KEYS_OF_LARGE {
+        if is_measured(keys, part) {
             plan.measure(Size { keys: (keys / part).max(1000), value_bytes, name })?;
         } else {
             plan.table.note(format!("values of {name} are left out with {keys} keys"));
@@ -83,6 +84,11 @@ pub fn run(settings: &Settings) -> Outcome<()> {
     plan.table.note(machine());
     println!("{}", plan.table.markdown());
     Ok(())
+}
+
+/// Whether values that this part of the keys has are measured.
+fn is_measured(keys: u64, part: u64) -> bool {
+    part == 1 || keys <= MOST_KEYS_OF_LARGE
 }
 
 /// What the figures depend on besides.
