@@ -100,6 +100,12 @@ impl Store {
         active.book(in_active.get());
     }
 
+    /// Takes a key out of the keydir for no change of the log: its value has expired.
+    pub(crate) fn forget(&self, keydir: &mut KeyDir, key: &[u8]) {
+        self.snapshots.note(keydir, &self.log, Kind::Delete, key);
+        keydir.remove_record(key);
+    }
+
     /// Compresses values as the options say.
     pub(crate) fn compress(&self, batch: &mut Batch) {
         if let Some(codec) = self.compression.codec() {
