@@ -2,6 +2,7 @@
 
 use super::model::{self, Contents, History, NOW};
 use super::{Random, Sleeper, open, options};
+use bitcask_core::storage::Dir;
 use bitcask_core::storage::sim::{Faults, SimDir};
 use bitcask_core::{AsOf, BackupReport, Bitcask, CompactionOptions, Error, Options};
 use std::ops::ControlFlow;
@@ -327,4 +328,28 @@ fn a_segment_that_is_sealed_while_a_backup_runs_is_in_it_as_it_was_when_that_beg
     copy.close().unwrap();
     store.close().unwrap();
     assert!(model::contents(&Bitcask::open(&path, options()).unwrap()) == after);
+}
+
+#[test]
+fn a_moment_is_not_restored_of_a_log_of_which_something_is_missing() {
+    let dir = SimDir::new(1);
+    let store = open(&dir).unwrap();
+    for key in 0..30_u8 {
+        store.put(&[key], &[key; 300], NOW).unwrap();
+    }
+    store.close().unwrap();
+    let restore = |dir: &SimDir| {
+        let target = SimDir::new(2);
+        let done = Bitcask::restore_as_of_in(dir, AsOf::Sequence(u64::MAX), &target);
+        done.map(|_| open(&target).unwrap().len())
+    };
+    assert_eq!(restore(&dir).unwrap(), 30);
+    for number in [1, 2, 3] {
+        let damaged = dir.crash();
+        damaged.remove(&format!("{number:08}.seg")).unwrap();
+        let refused = restore(&damaged);
+        assert!(matches!(refused, Err(Error::Corrupt { .. })), "{number}: {refused:?}");
+    }
+    dir.write_file("copying.unfinished", b"");
+    assert!(matches!(restore(&dir), Err(Error::Unfinished { .. })));
 }

@@ -4,8 +4,8 @@ use super::model::{self, NOW};
 use super::{Random, Sleeper, open, options};
 use bitcask_core::storage::sim::{Faults, SimDir};
 use bitcask_core::{
-    Batch, Bitcask, Chain, CompactionOptions, CompactionReport, Durability, Error, Options, Progress,
-    Step, Thresholds, UnixMillis,
+    Batch, Bitcask, Chain, CompactionOptions, CompactionReport, Durability, Error, Options,
+    Progress, Step, Thresholds, UnixMillis,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
