@@ -58,6 +58,20 @@ fn damage_is_3_and_named_by_file_and_offset_and_salvage_keeps_the_rest() {
     assert_eq!(files(&place.path("s"), "damaged").len(), 0);
 }
 
+/// Once, what was damaged in it was kept for what an earlier restore had brought.
+#[test]
+fn nothing_is_restored_into_a_store_that_does_not_open() {
+    let place = Place::filled(50);
+    place.run("backup b -d s").ok();
+    let (file, _) = damage(&place, "value of 0020");
+    let hint = file.replace(".seg", ".hint");
+    std::fs::remove_file(place.path("s").join(hint)).unwrap();
+    assert_eq!(place.run("keys -d s").code, 3);
+    let refused = place.run("restore b -d s");
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.err.contains("empty directory"), "{refused:?}");
+}
+
 #[test]
 fn a_torn_end_is_no_damage_and_repair_cuts_it() {
     let place = Place::filled(50);
