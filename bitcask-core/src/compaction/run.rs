@@ -181,7 +181,11 @@ impl<'a> Run<'a> {
         let dir = &*self.store.log.dir;
         let map = input.file.map().map_err(|e| io_error(dir, &input.name, "map", e))?;
         let bytes = (*map).as_ref();
-        let end = usize::try_from(input.written()).unwrap_or(usize::MAX).min(bytes.len());
+        let end = usize::try_from(input.written()).unwrap_or(usize::MAX);
+        if bytes.len() < end {
+            let reason = "the segment has been cut short";
+            return Err(corrupt(dir, &input.name, bytes.len() as u64, reason).into());
+        }
         let mut at = HEADER_LEN;
         while at < end {
             let record = Record::parse(&bytes[at..end]).map_err(|invalid| {

@@ -2,6 +2,7 @@
 
 use super::model::{self, NOW};
 use super::{Random, Sleeper, open, options};
+use bitcask_core::storage::Dir;
 use bitcask_core::storage::sim::{Faults, SimDir};
 use bitcask_core::{
     Batch, Bitcask, Chain, CompactionOptions, CompactionReport, Durability, Error, Options,
@@ -545,6 +546,24 @@ fn a_damaged_segment_is_named_and_stays() {
     assert!(matches!(&damaged, Error::Corrupt { path, .. } if path.ends_with("00000002.seg")));
     assert!(dir.files().contains(&"00000002.seg".to_owned()));
     assert_eq!(store.len(), 100);
+}
+
+#[test]
+fn a_segment_that_was_cut_between_two_records_is_named_and_stays() {
+    let dir = SimDir::new(1);
+    let store = open(&dir).unwrap();
+    let places: Vec<_> = (0..100_u8)
+        .map(|i| {
+            store.put(&[i], &[i; 300], NOW).unwrap();
+            store.location(&[i]).unwrap()
+        })
+        .collect();
+    let last = places.iter().rfind(|place| place.segment == 2).unwrap();
+    dir.open("00000002.seg", true).unwrap().set_len(last.offset.into()).unwrap();
+    let go_on = &mut |_: &_| ControlFlow::Continue(());
+    let cut = store.compact(&CompactionOptions::everything(), NOW, go_on).unwrap_err();
+    assert!(matches!(&cut, Error::Corrupt { path, .. } if path.ends_with("00000002.seg")));
+    assert!(dir.files().contains(&"00000002.seg".to_owned()));
 }
 
 #[test]
