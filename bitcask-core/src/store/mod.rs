@@ -96,6 +96,9 @@ impl Store {
                 Kind::Mark | Kind::Void => unreachable!("no batch has one"),
             }
         }
+        if batch.has_referring {
+            self.compaction.note_referring();
+        }
         batch.absorbed.iter().for_each(|at| book(*at, false));
         active.book(in_active.get());
     }
