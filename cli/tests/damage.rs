@@ -87,6 +87,32 @@ fn a_torn_end_is_no_damage_and_repair_cuts_it() {
     assert_eq!(place.run("keys -d s").ok().lines().count(), 50);
 }
 
+/// Sound in itself, and another store's.
+#[test]
+fn a_hint_that_says_what_its_segment_does_not_hold_is_found_by_verify_and_made_anew_by_repair() {
+    let place = Place::new();
+    place.run("put k v -d s --create").ok();
+    place.run("put o v -d other --create").ok();
+    std::fs::copy(place.path("other/00000001.hint"), place.path("s/00000001.hint")).unwrap();
+    let found = place.run("verify -d s --json").text();
+    assert!(found.contains("00000001.hint") && found.contains("does not say what"), "{found}");
+    place.run("repair -d s").ok();
+    let found = place.run("verify -d s --json").ok();
+    assert!(found.contains("\"hints_to_rebuild\":[]"), "{found}");
+    assert_eq!(place.run("keys -d s").ok(), "k\n");
+}
+
+#[test]
+fn what_is_no_store_is_neither_repaired_nor_salvaged_and_stays_as_it_is() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("photos")).unwrap();
+    std::fs::write(place.path("photos/1.jpg"), b"").unwrap();
+    for command in ["verify", "repair", "salvage", "compact", "gc"] {
+        assert_eq!(place.run(&format!("{command} -d photos")).code, 4, "{command}");
+        assert_eq!(std::fs::read_dir(place.path("photos")).unwrap().count(), 1, "{command}");
+    }
+}
+
 #[test]
 fn a_hint_that_is_damaged_is_made_anew_by_repair() {
     let place = Place::filled(50);

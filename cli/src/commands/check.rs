@@ -1,58 +1,15 @@
 //! `verify`, `repair`, `salvage`: damage found, undone, lived with.
 
 use super::classic::skipped;
-use crate::arguments::{Database, Dir, Verify};
+use crate::arguments::{Dir, Verify};
 use crate::exit::{Failure, Outcome};
 use crate::json::Json;
 use crate::output::Out;
 use crate::progress::Bar;
 use crate::report::{Report, Table, Value};
-use crate::target::{self, Access};
-use bitcask_core::inspect::{Found, HintState, RecordKind, inspect};
-use bitcask_core::{Bitcask, Error, KeyRange, Mode};
-use std::ops::ControlFlow;
+use crate::target;
+use bitcask_core::{Bitcask, Damage, Mode, VerifyProgress, VerifyReport};
 use std::path::Path;
-
-/// So many of each kind of trouble are named.
-const NAMED: usize = 1000;
-
-/// What was found.
-#[derive(Default)]
-struct Findings {
-    segments: u64,
-    records: u64,
-    bytes: u64,
-    damaged: u64,
-    damage: Vec<(String, Option<u64>, String)>,
-    hints: Vec<(String, &'static str)>,
-    unfinished: Option<(u32, u64, u64)>,
-    /// Places that salvage has filled, or that were damaged when another Bitcask's files were taken over.
-    voids: u64,
-}
-
-impl Findings {
-    fn damage(&mut self, path: String, offset: Option<u64>, what: String) {
-        self.damaged += 1;
-        if self.damage.len() < NAMED {
-            self.damage.push((path, offset, what));
-        }
-    }
-
-    /// Notes damage that came as an error; gives other errors back.
-    fn note(&mut self, error: Error, of: &str) -> Result<(), Failure> {
-        match error {
-            Error::Corrupt { path, offset, reason } => {
-                let place = path.display().to_string();
-                // It has been found by looking at every record.
-                if !self.damage.iter().any(|(file, at, _)| *file == place && *at == Some(offset)) {
-                    self.damage(place, Some(offset), format!("{reason}{of}"));
-                }
-                Ok(())
-            }
-            other => Err(other.into()),
-        }
-    }
-}
 
 pub fn verify(args: &Verify, out: &mut Out) -> Result<Outcome, Failure> {
     match (&args.dir, &args.file) {
@@ -63,110 +20,73 @@ pub fn verify(args: &Verify, out: &mut Out) -> Result<Outcome, Failure> {
 }
 
 fn verify_directory(path: &Path, out: &mut Out) -> Result<Outcome, Failure> {
-    let mut found = Findings::default();
-    check_records(path, &mut found, out)?;
-    let keys = check_values(path, &mut found, out)?;
-    let damaged = found.damaged > 0;
+    let found = look_at_all(path, out)?;
     let mut report = Report::default();
     report
-        .add("sound", Value::yes(!damaged))
-        .add("segments", Value::count(found.segments))
+        .add("sound", Value::yes(found.is_sound()))
+        .add("segments", Value::count(found.segments as u64))
         .add("records", Value::count(found.records))
         .add("bytes", Value::bytes(found.bytes))
-        .add("keys_read", Value::count(keys))
+        .add("keys_read", Value::count(found.keys))
         .add("damaged_places", Value::count(found.damaged));
     if found.voids > 0 {
         report.add("places_given_up_before", Value::count(found.voids));
     }
-    if let Some((segment, offset, bytes)) = found.unfinished {
+    if let Some(unfinished) = found.unfinished {
+        let (segment, offset, bytes) = (unfinished.segment, unfinished.offset, unfinished.bytes);
         let text = format!("{bytes} bytes at {offset} of segment {segment}, never acknowledged");
         let fields = [("segment", u64::from(segment).into()), ("offset", offset.into())];
         let json = Json::Object(fields.into_iter().chain([("bytes", bytes.into())]).collect());
         report.add("unfinished_write", Value::both(json, text));
     }
     let mut damage = Table::new(&["file", "offset", "what"]);
-    for (file, offset, what) in found.damage {
-        let offset = Value::or(offset.map(Value::id), "-");
-        damage.row(vec![Value::text(file), offset, Value::text(what)]);
+    for one in &found.damage {
+        let file = Value::text(one.path.display().to_string());
+        damage.row(vec![file, Value::id(one.offset), Value::text(what(one, out))]);
     }
     let mut hints = Table::new(&["file", "what"]);
-    for (file, what) in found.hints {
-        hints.row(vec![Value::text(file), Value::text(what)]);
+    for (file, what) in &found.hints {
+        hints.row(vec![Value::text(file.display().to_string()), Value::text(*what)]);
     }
     report.table("damage", damage).table("hints_to_rebuild", hints);
     report.print(out)?;
-    if damaged {
-        out.note("bitmapist: there is damage: restore a backup, or see `bitmapist salvage --help`");
+    if found.is_sound() {
+        return Ok(Outcome::Done);
     }
-    Ok(if damaged { Outcome::Damaged } else { Outcome::Done })
+    out.note("bitmapist: there is damage: restore a backup, or see `bitmapist salvage --help`");
+    Ok(Outcome::Damaged)
 }
 
-/// Checks every record of every segment.
-fn check_records(path: &Path, found: &mut Findings, out: &Out) -> Result<(), Failure> {
+/// Verifies, with a bar for the records, and then one for the values.
+fn look_at_all(path: &Path, out: &Out) -> Result<VerifyReport, Failure> {
     let total: u64 = crate::files::ending_in(path, &[".seg", ".bitcask.data"])
         .map_or(0, |files| files.iter().map(|(_, len)| len).sum());
-    let bar = Bar::bytes(out, "checking records", total);
-    let mut gone_through = 0;
-    inspect(path, None, &mut |item| {
-        match item {
-            Found::Segment { path, bytes, hint, compacted, .. } => {
-                found.segments += 1;
-                found.bytes += bytes;
-                gone_through += bytes;
-                bar.set(gone_through);
-                match hint {
-                    HintState::Unusable(why) => {
-                        found.hints.push((path.with_extension("hint").display().to_string(), why));
-                    }
-                    HintState::Missing if compacted => {
-                        let file = path.with_extension("hint").display().to_string();
-                        found.hints.push((file, "there is none"));
-                    }
-                    _ => {}
-                }
-            }
-            Found::Record(record) if record.kind == RecordKind::Void => found.voids += 1,
-            Found::Record(_) => found.records += 1,
-            Found::Damage { path, offset, bytes, reason, .. } => {
-                let what = format!("{reason} ({bytes} bytes)");
-                found.damage(path.display().to_string(), Some(offset), what);
-            }
-            Found::Unfinished { segment, offset, bytes } => {
-                found.unfinished = Some((segment, offset, bytes));
+    let mut records = Some(Bar::bytes(out, "checking records", total));
+    let mut values = None;
+    let found =
+        Bitcask::verify(path, target::options(Mode::ReadOnly), &mut |so_far| match so_far {
+            VerifyProgress::Records(bytes) => records.iter().for_each(|bar| bar.set(bytes)),
+            VerifyProgress::Values(read, total) => {
+                records = None;
+                values.get_or_insert_with(|| Bar::count(out, "reading values", total)).set(read);
             }
             _ => {}
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(())
+        })?;
+    Ok(found)
 }
 
-/// Opens the store and reads every value; says how many.
-fn check_values(path: &Path, found: &mut Findings, out: &Out) -> Result<u64, Failure> {
-    let log = match Bitcask::open(path, target::options(Mode::ReadOnly)) {
-        Ok(log) => log,
-        Err(e) => {
-            found.note(e, "; the store does not open")?;
-            return Ok(0);
-        }
-    };
-    let bar = Bar::count(out, "reading values", log.len() as u64);
-    let mut keys = 0;
-    let now = bitcask_core::UnixMillis(0);
-    for key in log.keys(KeyRange::all()) {
-        // At the beginning of time nothing has expired.
-        if let Err(e) = log.get(&key, now) {
-            found.note(e, &format!("; key {}", out.spelling.text(&key)))?;
-        }
-        keys += 1;
-        bar.advance(1);
-    }
-    Ok(keys)
+/// What is wrong there, and what it keeps from being read.
+fn what(damage: &Damage, out: &Out) -> String {
+    let bytes = damage.bytes.map(|bytes| format!(" ({bytes} bytes)")).unwrap_or_default();
+    let key = damage.key.as_ref().map(|key| format!("; key {}", out.spelling.text(key)));
+    let shut = if damage.keeps_shut { "; the store does not open" } else { "" };
+    format!("{}{bytes}{}{shut}", damage.reason, key.unwrap_or_default())
 }
 
-/// Opening for writing cuts a torn end, makes hints anew and clears up after an interrupted compaction.
+/// Puts right what costs no data.
 pub fn repair(args: &Dir, out: &mut Out) -> Result<Outcome, Failure> {
-    let opened = match target::open(&args.dir, Database { db: None, raw: true }, Access::Write) {
+    let repaired = Bitcask::repair(&args.dir, target::options(Mode::Existing));
+    let recovery = match repaired.map_err(|e| target::failure(e, &args.dir)) {
         Err(Failure::Damaged { place, message }) => {
             let message = format!(
                 "{message}; that cannot be repaired without loss: see `bitmapist salvage --help`"
@@ -175,8 +95,6 @@ pub fn repair(args: &Dir, out: &mut Out) -> Result<Outcome, Failure> {
         }
         other => other?,
     };
-    let recovery = opened.log().recovery().clone();
-    opened.close()?;
     let mut report = Report::default();
     report
         .add("segments", Value::count(recovery.segments as u64))
