@@ -102,6 +102,22 @@ fn a_hint_that_says_what_its_segment_does_not_hold_is_found_by_verify_and_made_a
     assert_eq!(place.run("keys -d s").ok(), "k\n");
 }
 
+/// Of a long record the metadata is read without its checksum.
+#[test]
+fn a_damaged_expiry_is_damage_and_gc_deletes_no_key_for_it() {
+    let place = Place::new();
+    let long = "x".repeat(10_000);
+    place.run(&format!("put k {long} --ttl 30d -d s --create")).ok();
+    let path = place.path("s/00000001.seg");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Behind the header of the segment, and that of the record: now it expires in 1970.
+    bytes[24 + 26..24 + 26 + 7].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    for command in ["keys", "exists k", "get k -m", "gc", "keys"] {
+        assert_eq!(place.run(&format!("{command} -d s")).code, 3, "{command}");
+    }
+}
+
 #[test]
 fn what_is_no_store_is_neither_repaired_nor_salvaged_and_stays_as_it_is() {
     let place = Place::new();
