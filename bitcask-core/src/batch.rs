@@ -24,6 +24,8 @@ pub struct Batch {
     pub(crate) expected: Vec<Expected>,
     /// Sequence number of the first record, once it was written.
     pub(crate) first_sequence: u64,
+    /// A record of it refers: see [`Batch::refers`].
+    pub(crate) has_referring: bool,
 }
 
 /// See [`Batch::expect`].
@@ -62,6 +64,7 @@ impl Batch {
             keeps: None,
             absorbed: Vec::new(),
             expected: Vec::new(),
+            has_referring: false,
             first_sequence: 0,
         }
     }
@@ -75,6 +78,7 @@ impl Batch {
         self.keeps = None;
         self.absorbed.clear();
         self.expected.clear();
+        self.has_referring = false;
     }
 
     /// Gives the records that are added from now on the timestamp `at`: for entries that were written elsewhere, and
@@ -199,7 +203,12 @@ impl Batch {
         let len = record::encoded_len(Kind::Expiry, expires_at.is_some(), key.len(), 0);
         let link = metadata.link_of_expiry(len);
         self.absorbed.extend(metadata.expiry_record());
-        self.push(Kind::Expiry, key, b"", expires_at, Some(link), Some(metadata.location))
+        let place = Some(metadata.location);
+        let record = self.push(Kind::Expiry, key, b"", expires_at, Some(link), place);
+        if metadata.refers {
+            self.refers(record);
+        }
+        record
     }
 
     /// Appends `delta` to the value of `key`, whose live records are `chain`; the key's expiry becomes
@@ -226,10 +235,11 @@ impl Batch {
 
     /// Says that the value of `record` mentions places of other records, as [`crate::Batch`]'s user knows
     /// them from [`crate::Bitcask::location`]: before compaction lets go of a segment, it asks
-    /// [`crate::Guard::let_go`], which finds such keys with [`crate::Bitcask::take_referring`]. What follows the
-    /// record (a delta, an expiry) says so anew.
+    /// [`crate::Guard::let_go`], which finds such keys with [`crate::Bitcask::take_referring`]. A delta that follows
+    /// the record is to say so anew; an expiry does by itself. Without a guard, such a store is not compacted.
     pub fn refers(&mut self, record: RecordIndex) {
         let pending = &self.records[record.0 as usize];
+        self.has_referring = true;
         if self.too_large.is_none() {
             record::set_refers(&mut self.bytes[pending.start..pending.end]);
         }

@@ -135,6 +135,9 @@ pub enum Error {
     },
     /// The key's value is a chain of deltas, and the store was opened without a [`crate::Fold`].
     NoFold,
+    /// Values mention places of others ([`crate::Batch::refers`]), and the store was opened without the
+    /// [`crate::Guard`] of whoever wrote them: what they mention would be lost by compaction.
+    NoGuard,
 }
 
 impl Error {
@@ -215,6 +218,9 @@ impl fmt::Display for Error {
             Error::Retired { segment } => {
                 write!(f, "segment {segment} has been compacted; look the key up again")
             }
+            Error::NoGuard => f.write_str(
+                "values mention places of others, which compaction without a guard would lose",
+            ),
             Error::NoFold => {
                 f.write_str("the value is a chain of deltas and the store has no fold")
             }

@@ -20,6 +20,8 @@ pub struct Metadata {
     pub log_bytes: u64,
     /// The newest record.
     pub(crate) location: Location,
+    /// Whether a value that is at the end of it was said to mention places of others.
+    pub(crate) refers: bool,
     /// The newest record that carries a value: another one if the newest only sets the expiry.
     pub(crate) carrier: Carrier,
 }

@@ -72,7 +72,8 @@ pub struct Options {
     /// Whether compaction drops what has expired (the default). A layer above that keeps an index of its own
     /// expiries turns this off.
     pub drop_expired: bool,
-    /// Asked before compaction lets go of segments: for a layer above that keeps places of records.
+    /// Asked before compaction lets go of segments: for a layer above that keeps places of records. A store with values
+    /// that mention some ([`crate::Batch::refers`]) is not compacted without one.
     pub guard: Option<Arc<dyn Guard>>,
     /// What compaction in the background knows of time, and by which it and backups keep to their rates. Nothing
     /// else looks at it.

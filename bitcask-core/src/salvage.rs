@@ -15,7 +15,7 @@ use crate::recovery;
 use crate::storage::disk::DiskDir;
 use crate::storage::{self, Dir};
 use crate::store::LOCK_NAME;
-use crate::{Bitcask, Error, Options, UnixMillis};
+use crate::{Bitcask, Error, Mode, Options, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,8 @@ impl Bitcask {
     /// # Errors
     /// As [`Bitcask::salvage`].
     pub fn salvage_in(dir: Arc<dyn Dir>, options: Options) -> Result<SalvageReport, Error> {
+        let options = Options { mode: Mode::Existing, background: false, ..options };
+        recovery::check_directory(&*dir, &options)?;
         let mut report = SalvageReport::default();
         {
             let _lock = dir
@@ -88,7 +90,7 @@ impl Bitcask {
                 .ok_or_else(|| Error::Locked { path: dir.path().to_owned() })?;
             mend(&*dir, &mut report)?;
         }
-        let store = Bitcask::open_in(dir, Options { background: false, ..options })?;
+        let store = Bitcask::open_in(dir, options)?;
         drop_unreadable(&store, &mut report)?;
         store.close()?;
         Ok(report)

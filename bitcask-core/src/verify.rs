@@ -7,7 +7,7 @@ use crate::format::hint::{Hint, Of};
 use crate::format::segment as format;
 use crate::inspect::{Found, HintState, RecordKind, inspect_in};
 use crate::log::{io_error, open_error};
-use crate::recovery::scan::Index;
+use crate::recovery::{self, scan::Index};
 use crate::storage::disk::DiskDir;
 use crate::storage::{self, Dir, Map};
 use crate::store::LOCK_NAME;
@@ -220,8 +220,9 @@ impl Bitcask {
     /// # Errors
     /// As [`Bitcask::repair`].
     pub fn repair_in(dir: Arc<dyn Dir>, options: Options) -> Result<RecoveryReport, Error> {
-        remove_wrong_hints(&*dir)?;
         let options = Options { mode: Mode::Existing, background: false, ..options };
+        recovery::check_directory(&*dir, &options)?;
+        remove_wrong_hints(&*dir)?;
         let store = Bitcask::open_in(dir, options)?;
         let report = store.recovery().clone();
         store.close()?;

@@ -7,6 +7,7 @@ pub enum Json {
     Null,
     Bool(bool),
     Int(u64),
+    Negative(i64),
     Float(f64),
     Text(String),
     Array(Vec<Json>),
@@ -51,6 +52,7 @@ impl fmt::Display for Json {
             Json::Null => f.write_str("null"),
             Json::Bool(yes) => write!(f, "{yes}"),
             Json::Int(number) => write!(f, "{number}"),
+            Json::Negative(number) => write!(f, "{number}"),
             // There is no other way to say that in JSON.
             Json::Float(number) if !number.is_finite() => f.write_str("null"),
             Json::Float(number) => write!(f, "{number:?}"),

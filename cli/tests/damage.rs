@@ -58,6 +58,20 @@ fn damage_is_3_and_named_by_file_and_offset_and_salvage_keeps_the_rest() {
     assert_eq!(files(&place.path("s"), "damaged").len(), 0);
 }
 
+/// Once, what was damaged in it was kept for what an earlier restore had brought.
+#[test]
+fn nothing_is_restored_into_a_store_that_does_not_open() {
+    let place = Place::filled(50);
+    place.run("backup b -d s").ok();
+    let (file, _) = damage(&place, "value of 0020");
+    let hint = file.replace(".seg", ".hint");
+    std::fs::remove_file(place.path("s").join(hint)).unwrap();
+    assert_eq!(place.run("keys -d s").code, 3);
+    let refused = place.run("restore b -d s");
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.err.contains("empty directory"), "{refused:?}");
+}
+
 #[test]
 fn a_torn_end_is_no_damage_and_repair_cuts_it() {
     let place = Place::filled(50);
@@ -71,6 +85,48 @@ fn a_torn_end_is_no_damage_and_repair_cuts_it() {
     assert!(done.contains("\"bytes_cut\":10,"), "{done}");
     assert!(!place.run("verify -d s --json").ok().contains("unfinished_write"));
     assert_eq!(place.run("keys -d s").ok().lines().count(), 50);
+}
+
+/// Sound in itself, and another store's.
+#[test]
+fn a_hint_that_says_what_its_segment_does_not_hold_is_found_by_verify_and_made_anew_by_repair() {
+    let place = Place::new();
+    place.run("put k v -d s --create").ok();
+    place.run("put o v -d other --create").ok();
+    std::fs::copy(place.path("other/00000001.hint"), place.path("s/00000001.hint")).unwrap();
+    let found = place.run("verify -d s --json").text();
+    assert!(found.contains("00000001.hint") && found.contains("does not say what"), "{found}");
+    place.run("repair -d s").ok();
+    let found = place.run("verify -d s --json").ok();
+    assert!(found.contains("\"hints_to_rebuild\":[]"), "{found}");
+    assert_eq!(place.run("keys -d s").ok(), "k\n");
+}
+
+/// Of a long record the metadata is read without its checksum.
+#[test]
+fn a_damaged_expiry_is_damage_and_gc_deletes_no_key_for_it() {
+    let place = Place::new();
+    let long = "x".repeat(10_000);
+    place.run(&format!("put k {long} --ttl 30d -d s --create")).ok();
+    let path = place.path("s/00000001.seg");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Behind the header of the segment, and that of the record: now it expires in 1970.
+    bytes[24 + 26..24 + 26 + 7].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    for command in ["keys", "exists k", "get k -m", "gc", "keys"] {
+        assert_eq!(place.run(&format!("{command} -d s")).code, 3, "{command}");
+    }
+}
+
+#[test]
+fn what_is_no_store_is_neither_repaired_nor_salvaged_and_stays_as_it_is() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("photos")).unwrap();
+    std::fs::write(place.path("photos/1.jpg"), b"").unwrap();
+    for command in ["verify", "repair", "salvage", "compact", "gc"] {
+        assert_eq!(place.run(&format!("{command} -d photos")).code, 4, "{command}");
+        assert_eq!(std::fs::read_dir(place.path("photos")).unwrap().count(), 1, "{command}");
+    }
 }
 
 #[test]

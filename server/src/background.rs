@@ -19,6 +19,7 @@ pub(crate) fn start(server: &Arc<Shared>) {
     tokio::spawn(expire(Arc::clone(server)));
     tokio::spawn(every_second(Arc::clone(server)));
     tokio::spawn(crate::backup::make_snapshots(Arc::clone(server)));
+    tokio::spawn(crate::backup::write_files(Arc::clone(server)));
 }
 
 async fn expire(server: Arc<Shared>) {

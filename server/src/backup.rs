@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::shared::Shared;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
@@ -15,6 +15,7 @@ const SNAPSHOT: &str = "snapshot";
 pub(crate) struct Backups {
     /// Where SIGUSR1 writes a file to; none if nobody said.
     file: Option<PathBuf>,
+    file_asked: Notify,
     asked: Notify,
     running: AtomicBool,
     failed: AtomicBool,
@@ -30,6 +31,7 @@ impl Backups {
     pub(crate) fn new(file: Option<PathBuf>) -> Self {
         Backups {
             file,
+            file_asked: Notify::new(),
             asked: Notify::new(),
             running: AtomicBool::new(false),
             failed: AtomicBool::new(false),
@@ -37,11 +39,6 @@ impl Backups {
             last_seconds: AtomicI64::new(-1),
             began: AtomicU64::new(0),
         }
-    }
-
-    /// Where SIGUSR1 writes a file to.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
     }
 
     /// Has a snapshot made; false if one is being made.
@@ -129,12 +126,26 @@ fn make_snapshot(server: &Shared) -> bool {
     }
 }
 
-/// SIGUSR1: writes the file of `--bak`, if there is one.
-pub(crate) async fn write_file(server: &Arc<Shared>) {
-    let Some(path) = server.backups.file().map(Path::to_owned) else {
-        tracing::warn!("SIGUSR1: no backup is written, since --bak names no file");
-        return;
-    };
+/// SIGUSR1: has the file of `--bak` written, if there is one; once more if that is being done already.
+pub(crate) fn ask_for_file(server: &Shared) {
+    match server.backups.file {
+        Some(_) => server.backups.file_asked.notify_one(),
+        None => tracing::warn!("SIGUSR1: no backup is written, since --bak names no file"),
+    }
+}
+
+/// Writes the file each time when it is asked for, until shutdown.
+pub(crate) async fn write_files(server: Arc<Shared>) {
+    let Some(path) = server.backups.file.clone() else { return };
+    loop {
+        tokio::select! {
+            () = server.backups.file_asked.notified() => write_file(&server, path.clone()).await,
+            () = server.shutdown.asked() => return,
+        }
+    }
+}
+
+async fn write_file(server: &Arc<Shared>, path: PathBuf) {
     let writing = Arc::clone(server);
     let started = Instant::now();
     let written =

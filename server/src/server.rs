@@ -145,7 +145,7 @@ impl Handle {
                 () = self.shared().shutdown.asked() => tracing::info!("SHUTDOWN: shutting down"),
                 _ = backup.recv() => {
                     if let Some(shared) = &self.shared {
-                        backup::write_file(shared).await;
+                        backup::ask_for_file(shared);
                     }
                     continue;
                 }

@@ -66,3 +66,22 @@ fn sigusr1_replaces_the_file_that_bak_names_and_it_restores() {
     server.client().talk("GET round → \"2\"");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "the file and the data");
 }
+
+#[test]
+fn a_server_that_writes_its_backup_can_be_stopped() {
+    if is_redis() {
+        return;
+    }
+    let dir = DataDir::new();
+    let file = dir.path().join("backup.bak");
+    let server = Server::start(&dir, &["--bak", file.to_str().unwrap()]);
+    let mut client = server.client();
+    client.talk("CONFIG SET backup-rate 1000 → +OK");
+    // A backup of a minute.
+    client.talk(&format!("SET long {} → +OK", "x".repeat(60_000)));
+    server.signal("USR1");
+    let unfinished = dir.path().join("backup.bak.unfinished");
+    until("the backup has begun", || unfinished.exists());
+    assert!(server.stop().0.success());
+    assert!(!file.exists());
+}

@@ -181,7 +181,7 @@ pub(super) fn copy(
     }
     let (mut kept, mut wanting) = (Vec::new(), Vec::new());
     for (segment, len) in &cut.segments {
-        match there(&target, segment, *len)? {
+        match there(&target, cut, segment, *len)? {
             true => kept.push(segment.id),
             false => wanting.push((segment, *len)),
         }
@@ -208,9 +208,10 @@ pub(super) fn copy(
                 target.remove(name)?;
             }
         }
-        // The active segment goes on being written to: of it a copy, and no hint.
-        let sealed = segment.is_sealed();
-        if sealed && target.dir.link(&segment.name, source, &segment.name).is_ok() {
+        // The segment that was active has changes since in it, or is still to get them, also if it has been sealed
+        // meanwhile: of it a copy, and no hint.
+        let whole = cut.has_all_of(segment);
+        if whole && target.dir.link(&segment.name, source, &segment.name).is_ok() {
             report.linked += 1;
             done_bytes += len;
             progress(CopyProgress { done_bytes, total_bytes });
@@ -223,7 +224,7 @@ pub(super) fn copy(
             copy_file(source, &*segment.file, &segment.name, len, target.dir, &mut copied)?;
             report.copied_bytes += len;
         }
-        if sealed {
+        if whole {
             // Without it the copy takes longer to open.
             let hint = format::hint_name(segment.id);
             let _ = target.dir.link(&hint, source, &hint);
@@ -254,7 +255,7 @@ fn not_a_backup(target: &Target<'_>, name: &str, reason: &'static str) -> Error 
 }
 
 /// Whether the target has all of a segment. What it has must be the beginning of it.
-fn there(target: &Target<'_>, segment: &Segment, len: u64) -> Result<bool, Error> {
+fn there(target: &Target<'_>, cut: &Cut, segment: &Segment, len: u64) -> Result<bool, Error> {
     if !target.has(&segment.name) {
         return Ok(false);
     }
@@ -277,7 +278,7 @@ fn there(target: &Target<'_>, segment: &Segment, len: u64) -> Result<bool, Error
         return Err(not_a_backup(target, &segment.name, reason));
     }
     // What a backup that broke off has left may be of the right length and not on disk.
-    Ok(have == len && !unfinished && segment.is_sealed())
+    Ok(have == len && !unfinished && cut.has_all_of(segment))
 }
 
 /// Copies the first `len` bytes of `file`, which is `name` in `source`, and syncs them; tells `copied` of each piece.

@@ -10,9 +10,10 @@ use crate::Error;
 use crate::UnixMillis;
 use crate::classic::adoption;
 use crate::format::record::{Kind, Record};
+use crate::format::retired::Retired;
 use crate::format::segment::{self as format, Head};
-use crate::log::{corrupt, io_error};
-use crate::recovery::scan::Index;
+use crate::log::{Front, corrupt, io_error};
+use crate::recovery::{self, scan::Index};
 use crate::storage::{self, Dir};
 
 /// A moment in the history of a store.
@@ -50,6 +51,7 @@ pub(super) fn restore(
     as_of: AsOf,
     target: &dyn Dir,
 ) -> Result<BackupReport, Error> {
+    directory::refuse_unfinished(source)?;
     let names = source.list().map_err(|e| io_error(source, "", "list", e))?;
     if let Some(name) = adoption::any_file(source, &names)? {
         let reason = "what was before it was taken over cannot be told; compact the store first";
@@ -60,18 +62,21 @@ pub(super) fn restore(
     if ids.is_empty() {
         return Err(Error::Missing { path: source.path().to_owned() });
     }
+    let mut heads = Vec::new();
+    for id in &ids {
+        heads.push((*id, head(source, *id)?));
+    }
+    let newest = heads.iter().rev().find(|(_, head)| !head.compacted).map(|(id, _)| *id);
     let mut compacted = Vec::new();
     let mut past = Past::default();
     let mut over = false;
-    let mut segments = Vec::new();
-    for id in ids {
-        segments.push((id, read(source, id)?));
-    }
-    // Its end may be torn, or be written just now.
-    let newest = segments.iter().rev().find(|(_, (head, _))| !head.compacted).map(|(id, _)| *id);
-    for (id, (head, bytes)) in segments {
+    let mut retired = Retired::default();
+    for (id, head) in heads {
+        let bytes = read(source, id, newest == Some(id))?;
         let bytes = (*bytes).as_ref();
         let (index, damage) = Index::scan(id, bytes, format::HEADER_LEN);
+        retired.extend(&index.totals.retired);
+        // The end of the newest may be torn, or be written just now.
         if let Some(damage) = damage.filter(|_| newest != Some(id)) {
             let name = format::file_name(id);
             return Err(corrupt(source, &name, damage.offset as u64, damage.reason));
@@ -82,6 +87,10 @@ pub(super) fn restore(
             over = until(as_of, id, &bytes[..index.end], over, &mut past);
         }
     }
+    if ids.iter().any(|id| retired.contains(*id)) {
+        recovery::check_listing(source, &ids)?;
+    }
+    check_missing(source, &names, &ids, retired.clone())?;
     if past.sequence < past.earliest {
         return Err(Error::Forgotten { path: source.path().to_owned(), earliest: past.earliest });
     }
@@ -99,9 +108,10 @@ pub(super) fn restore(
         report.segments += 1;
         report.copied_bytes += len;
     }
-    let last = all.last().map_or(0, |(id, _)| *id);
-    for id in (1..last).filter(|id| !all.iter().any(|(there, _)| there == id)) {
-        // Some have gone, as the log says; of the others nobody else says so.
+    // The log up to then has all lists of what has gone. Other numbers came to nothing, or were not there yet.
+    let last = all.last().map(|(id, _)| *id).max(retired.last()).unwrap_or(0);
+    all.iter().for_each(|(id, _)| retired.insert(*id));
+    for id in retired.gaps(last).flatten() {
         let name = format::unfinished_name(id);
         target.dir.create(&name).map_err(|e| io_error(target.dir, &name, "create", e))?;
     }
@@ -135,11 +145,37 @@ fn until(as_of: AsOf, id: u32, bytes: &[u8], over: bool, past: &mut Past) -> boo
     is_over
 }
 
-fn read(dir: &dyn Dir, id: u32) -> Result<(Head, storage::Map), Error> {
+/// Refuses a log of which a segment is missing.
+fn check_missing(
+    source: &dyn Dir,
+    names: &[String],
+    ids: &[u32],
+    retired: Retired,
+) -> Result<(), Error> {
+    let abandoned = names.iter().filter_map(|name| format::parse_unfinished_name(name));
+    let hinted = names.iter().filter_map(|name| format::parse_hint_name(name)).max();
+    let last = ids.last().copied().max(hinted).unwrap_or(0);
+    let mut known = retired;
+    ids.iter().copied().chain(abandoned).for_each(|id| known.insert(id));
+    match known.gaps(last).next() {
+        Some(gap) => Err(recovery::missing(source, &format::file_name(*gap.start()))),
+        None => Ok(()),
+    }
+}
+
+fn head(dir: &dyn Dir, id: u32) -> Result<Head, Error> {
+    let front = Front::read(dir, id, false)?;
+    format::check_header(&front.header, id)
+        .map_err(|reason| corrupt(dir, &format::file_name(id), 0, reason))
+}
+
+/// The bytes of a segment: the newest may change, and what may change must not be mapped.
+fn read(dir: &dyn Dir, id: u32, newest: bool) -> Result<storage::Map, Error> {
     let name = format::file_name(id);
     let file = dir.open(&name, false).map_err(|e| io_error(dir, &name, "open", e))?;
-    let bytes = file.map().map_err(|e| io_error(dir, &name, "map", e))?;
-    let head = format::check_header((*bytes).as_ref(), id)
-        .map_err(|reason| corrupt(dir, &name, 0, reason))?;
-    Ok((head, bytes))
+    let bytes = match newest {
+        true => storage::read_whole(&*file).map(|bytes| Box::new(bytes) as storage::Map),
+        false => file.map(),
+    };
+    bytes.map_err(|e| io_error(dir, &name, "read", e))
 }

@@ -68,7 +68,8 @@ impl Bitcask {
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a segment is damaged, [`Error::Full`] if the disk has no room for the copies,
-    /// [`Error::ReadOnly`], [`Error::Poisoned`], [`Error::Io`]. After any of them everything is there as before.
+    /// [`Error::NoGuard`], [`Error::ReadOnly`], [`Error::Poisoned`], [`Error::Io`]. After any of them everything is
+    /// there as before.
     ///
     /// # Examples
     /// ```

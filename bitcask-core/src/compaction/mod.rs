@@ -141,6 +141,8 @@ pub(crate) struct State {
     /// Chains that died by a put or a delete: their newest records, whose older ones are to be counted.
     dying: Mutex<Vec<Location>>,
     referring: Mutex<Vec<Vec<u8>>>,
+    /// There are, or were, keys that refer.
+    has_referring: AtomicBool,
     options: Mutex<Option<CompactionOptions>>,
     last: Mutex<Option<Result<CompactionReport, String>>>,
     /// Looks that the background still leaves out.
@@ -206,6 +208,7 @@ impl State {
             moves: AtomicU64::new(0),
             gone: Mutex::new(Gone { retired, abandoned }),
             dying: Mutex::default(),
+            has_referring: AtomicBool::new(!referring.is_empty()),
             referring: Mutex::new(referring),
             options: Mutex::new(options.compaction.clone()),
             last: Mutex::default(),
@@ -250,6 +253,11 @@ impl State {
 
     pub(crate) fn take_referring(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut lock(&self.referring))
+    }
+
+    /// Notes that there are keys that refer.
+    pub(crate) fn note_referring(&self) {
+        self.has_referring.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn hold(&self) -> Held<'_> {
@@ -377,6 +385,10 @@ impl Store {
         progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<CompactionReport, Error> {
         self.log.check_poison()?;
+        let state = &self.compaction;
+        if state.guard.is_none() && state.has_referring.load(Ordering::Relaxed) {
+            return Err(Error::NoGuard);
+        }
         if options.seal_active {
             self.log.seal()?;
         }

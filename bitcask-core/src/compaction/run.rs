@@ -20,6 +20,8 @@ const PIECE_BYTES: u64 = 64 << 10;
 const NAP: Duration = Duration::from_millis(20);
 /// Keys that are switched at once: some tens of microseconds, in which nobody appends, nor looks a key up.
 const SWITCH_KEYS: usize = 16;
+/// Expired keys that are remembered until the segments go. Of more, a deletion is written that nothing needs.
+const EXPIRED_KEYS: usize = 4096;
 /// Chains whose places are remembered.
 const KNOWN_CHAINS: usize = 4096;
 /// A key whose chain moves again and again is folded so often before it is folded while nobody appends.
@@ -56,8 +58,11 @@ pub(super) struct Run<'a> {
     ahead: bool,
     /// By key: its newest record, and of the chain that this ends the oldest record that is taken.
     chains: HashMap<Vec<u8>, Known>,
-    /// Keys that have expired, with their newest records, as they were found.
+    /// Keys that have expired and of which nothing is left when the segments have gone, with their newest records, as
+    /// they were found.
     expired: Vec<(Vec<u8>, Place)>,
+    /// Of these: those that the keydir has forgotten.
+    forgotten: Vec<(Vec<u8>, Place)>,
     report: &'a mut CompactionReport,
     progress: &'a mut dyn FnMut(&Progress) -> ControlFlow<()>,
     read_bytes: u64,
@@ -69,11 +74,11 @@ pub(super) struct Run<'a> {
 /// See [`Run::oldest_taken`].
 type Known = (Location, Option<(u32, u32)>);
 
-/// A key that is to point at a copy.
+/// A key that is to point at a copy; or nowhere, if the copy is a deletion.
 struct Move {
     key: Vec<u8>,
     from: Place,
-    to: Location,
+    to: Option<Location>,
 }
 
 impl<'a> Run<'a> {
@@ -102,6 +107,7 @@ impl<'a> Run<'a> {
             ahead: false,
             chains: HashMap::new(),
             expired: Vec::new(),
+            forgotten: Vec::new(),
             report,
             progress,
             read_bytes: 0,
@@ -112,6 +118,7 @@ impl<'a> Run<'a> {
 
     pub(super) fn run(mut self) -> Done {
         let done = self.copy_all().and_then(|()| self.let_go());
+        self.remember();
         if let Some(output) = self.output.take() {
             self.came_to_nothing(output.abandon());
         }
@@ -174,7 +181,11 @@ impl<'a> Run<'a> {
         let dir = &*self.store.log.dir;
         let map = input.file.map().map_err(|e| io_error(dir, &input.name, "map", e))?;
         let bytes = (*map).as_ref();
-        let end = usize::try_from(input.written()).unwrap_or(usize::MAX).min(bytes.len());
+        let end = usize::try_from(input.written()).unwrap_or(usize::MAX);
+        if bytes.len() < end {
+            let reason = "the segment has been cut short";
+            return Err(corrupt(dir, &input.name, bytes.len() as u64, reason).into());
+        }
         let mut at = HEADER_LEN;
         while at < end {
             let record = Record::parse(&bytes[at..end]).map_err(|invalid| {
@@ -325,21 +336,21 @@ impl<'a> Run<'a> {
 
     /// Leaves out a value that has expired. It is as good as deleted when it was written: an older record of
     /// the key must not come back for it.
+    // Invariant: the keydir leads to an expired value until what stands in its place is on disk, or until all
+    // records of the key go. Should the run end before that, the next one meets the value again.
     fn expire(&mut self, key: &[u8], found: Place, sequence: u64, timestamp: UnixMillis) -> Done {
         self.report.expired += 1;
-        if self.outside <= sequence {
-            let len = record::encoded_len(Kind::Delete, false, key.len(), 0);
-            self.add(sequence, len, true, |out| {
-                let start = out.len();
-                record::encode(out, Kind::Delete, timestamp, None, None, key, b"");
-                record::seal(&mut out[start..], sequence, false);
-            })?;
+        let is_needed = self.outside <= sequence;
+        if !is_needed && self.expired.len() < EXPIRED_KEYS {
+            self.expired.push((key.to_vec(), found));
+            return Ok(());
         }
-        self.expired.push((key.to_vec(), found));
-        if self.expired.len() >= SWITCH_KEYS {
-            self.drop_expired()?;
-        }
-        Ok(())
+        let len = record::encoded_len(Kind::Delete, false, key.len(), 0);
+        self.add(sequence, len, is_needed, |out| {
+            let start = out.len();
+            record::encode(out, Kind::Delete, timestamp, None, None, key, b"");
+            record::seal(&mut out[start..], sequence, false);
+        })
     }
 
     /// Adds a record to the output, which is finished first if there is no room for it.
@@ -371,7 +382,6 @@ impl<'a> Run<'a> {
 
     /// Brings the output to the disk, and lets the keydir point at what is in it.
     fn finish_output(&mut self) -> Done {
-        self.drop_expired()?;
         if self.output.is_none() {
             return Ok(());
         }
@@ -406,12 +416,14 @@ impl<'a> Run<'a> {
             let record = Record::parse(&bytes[at..]).map_err(damaged)?;
             // Not within the condition: what is read below may wait for who appends.
             let found = self.store.keydir().record(record.key);
-            if record.kind == Kind::Put
+            if matches!(record.kind, Kind::Put | Kind::Delete)
                 && let Some(found) = found
             {
                 let (offset, len) = (at as u32, record.len as u32);
                 if self.sequence_of(found)? == Some(record.sequence) {
                     let to = Location { segment: segment.id, offset, len };
+                    // One of a value that had expired. No other has a value's number.
+                    let to = (record.kind == Kind::Put).then_some(to);
                     moves.push(Move { key: record.key.to_vec(), from: found, to });
                 } else if found.is_linked {
                     changed.push(record.key.to_vec());
@@ -475,8 +487,13 @@ impl<'a> Run<'a> {
                     changed.push(key);
                     continue;
                 }
-                keydir.insert_record(&key, to, false);
-                output.book(i64::from(to.len));
+                match to {
+                    Some(to) => {
+                        keydir.insert_record(&key, to, false);
+                        output.book(i64::from(to.len));
+                    }
+                    None => self.store.forget(&mut keydir, &key),
+                }
                 self.died(from);
             }
         });
@@ -489,30 +506,48 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Forgets keys that have expired, unless somebody has changed them.
-    fn drop_expired(&mut self) -> Done {
-        if self.expired.is_empty() {
-            return Ok(());
-        }
+    /// Forgets the keys that have expired and of which nothing is left, unless somebody has changed them.
+    fn forget_expired(&mut self) -> Done {
         let mut changed = Vec::new();
-        {
+        while !self.expired.is_empty() {
+            let piece = self.expired.split_off(self.expired.len().saturating_sub(SWITCH_KEYS));
+            {
+                let _moving = self.state.begin_move();
+                self.store.log.still(|| {
+                    let mut keydir = self.store.keydir_mut();
+                    for (key, found) in piece {
+                        if keydir.record(&key) == Some(found) {
+                            self.store.forget(&mut keydir, &key);
+                            self.died(found);
+                            self.forgotten.push((key, found));
+                        } else {
+                            changed.push(key);
+                        }
+                    }
+                });
+            }
+            self.rewrite(&mut changed)?;
+        }
+        Ok(())
+    }
+
+    /// Takes forgotten keys back, since their records stay.
+    fn remember(&mut self) {
+        for piece in std::mem::take(&mut self.forgotten).chunks(SWITCH_KEYS) {
             let _moving = self.state.begin_move();
-            let expired = std::mem::take(&mut self.expired);
             self.store.log.still(|| {
                 let mut keydir = self.store.keydir_mut();
-                for (key, found) in expired {
-                    if keydir.record(&key) == Some(found) {
+                for (key, found) in piece {
+                    // Whoever has written it meanwhile has written what is newer.
+                    if keydir.record(key).is_none() {
                         let (snapshots, log) = (&self.store.snapshots, &self.store.log);
-                        snapshots.note(&keydir, log, Kind::Delete, &key);
-                        keydir.remove_record(&key);
-                        self.died(found);
-                    } else {
-                        changed.push(key);
+                        snapshots.note(&keydir, log, Kind::Put, key);
+                        keydir.insert_record(key, found.location, found.is_linked);
+                        log.book(found.location.segment, i64::from(found.location.len));
                     }
                 }
             });
         }
-        self.rewrite(&mut changed)
     }
 
     /// Writes keys anew whose chains were changed while they were copied, and still reach into what is taken.
@@ -591,6 +626,7 @@ impl<'a> Run<'a> {
     fn let_go(&mut self) -> Done {
         let ids: Vec<u32> = self.taken.iter().copied().collect();
         self.tell(Step::LettingGo)?;
+        self.forget_expired()?;
         if self.state.guard.as_ref().is_some_and(|guard| !guard.let_go(&ids, self.now)) {
             self.report.kept_by_guard = true;
             return Ok(());
@@ -610,6 +646,7 @@ impl<'a> Run<'a> {
         // Invariant: what made records dead in these segments (newer ones, deletions, rewritten chains) came
         // before this in the log. Once it is on disk, all of that is, and they may go.
         self.store.sync()?;
+        self.forgotten.clear();
         {
             let mut gone = lock(&self.state.gone);
             gone.retired = retired;

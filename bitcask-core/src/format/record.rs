@@ -175,6 +175,7 @@ pub(crate) fn claimed_len(bytes: &[u8]) -> Result<usize, Invalid> {
     let kind = Kind::from_u8(tag & 0x0f).ok_or(Invalid::Bad("unknown kind of record"))?;
     let flags = match kind {
         Kind::Put | Kind::Delta => FLAG_MORE | FLAG_EXPIRY | FLAG_REFERS | FLAG_COMPRESSED,
+        Kind::Expiry => FLAG_MORE | FLAG_EXPIRY | FLAG_REFERS,
         _ => FLAG_MORE | FLAG_EXPIRY,
     };
     if tag & !(0x0f | flags) != 0 {
@@ -215,7 +216,7 @@ impl<'a> Record<'a> {
         Record {
             kind: head.kind,
             more: bytes[4] & FLAG_MORE != 0,
-            refers: bytes[4] & FLAG_REFERS != 0,
+            refers: head.refers,
             sequence: head.sequence,
             timestamp: head.timestamp,
             expires_at: head.expires_at,
@@ -248,6 +249,7 @@ impl<'a> Record<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) kind: Kind,
+    pub(crate) refers: bool,
     pub(crate) sequence: u64,
     pub(crate) timestamp: UnixMillis,
     pub(crate) expires_at: Option<UnixMillis>,
@@ -306,6 +308,7 @@ impl Head {
         });
         Head {
             kind,
+            refers: tag & FLAG_REFERS != 0,
             sequence: be_u64(bytes, 12),
             timestamp: UnixMillis(be_u64(bytes, 18) & 0xffff_ffff_ffff),
             expires_at,

@@ -48,6 +48,8 @@ pub(crate) struct Log {
 pub(crate) struct Cut {
     /// Its segments, ascending, and how much of each.
     pub(crate) segments: Vec<(Arc<Segment>, u64)>,
+    /// The one that was appended to. It may have grown since, and been sealed.
+    pub(crate) active: u32,
     /// The list of those of them that are another Bitcask's files.
     pub(crate) adopted: Option<Arc<Adopted>>,
     /// Numbers below theirs that are of no segment and are not known to have gone: given out to compactions that came
@@ -103,6 +105,13 @@ impl Still<'_> {
         self.log.read_through(segment, offset, guess, |len| {
             Log::unwritten_in(self.append, segment, u64::from(offset), len)
         })
+    }
+}
+
+impl Cut {
+    /// Whether the file of `segment`, one of these, has no more in it than the cut has.
+    pub(crate) fn has_all_of(&self, segment: &Segment) -> bool {
+        segment.id != self.active && segment.is_sealed()
     }
 }
 
@@ -378,7 +387,8 @@ impl Log {
                 self.segments().values().map(|segment| (segment.clone(), end(segment))).collect();
             let (abandoned, adopted) = (Vec::new(), None);
             let (sequence, next_id) = (append.next_sequence - 1, *lock(&self.next_id));
-            let cut = Cut { segments, adopted, abandoned, sequence, next_id };
+            let active = append.segment.id;
+            let cut = Cut { segments, active, adopted, abandoned, sequence, next_id };
             (cut, append.position)
         };
         self.flush_to(position)?;

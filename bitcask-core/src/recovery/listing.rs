@@ -128,14 +128,14 @@ fn settled_names(dir: &dyn Dir) -> Result<Vec<String>, Error> {
     Ok(found.into_iter().collect())
 }
 
-/// Whether compaction has made or removed segments since files of these names were listed.
-pub(super) fn is_outrun(dir: &dyn Dir, listed: &BTreeSet<&str>) -> Result<bool, Error> {
-    let now = names(dir)?;
-    if listed.iter().any(|name| !now.iter().any(|found| found == name)) {
+/// Whether compaction has made or removed segments since `ids` were listed.
+pub(super) fn is_outrun(dir: &dyn Dir, ids: &[u32]) -> Result<bool, Error> {
+    let now: BTreeSet<u32> =
+        names(dir)?.iter().filter_map(|name| format::parse_name(name)).collect();
+    if ids.iter().any(|id| !now.contains(id)) {
         return Ok(true);
     }
-    let new = now.iter().filter(|name| !listed.contains(name.as_str()));
-    for id in new.filter_map(|name| format::parse_name(name)) {
+    for id in now.into_iter().filter(|id| !ids.contains(id)) {
         if matches!(origin(dir, id)?, Origin::Compaction) {
             return Ok(true);
         }

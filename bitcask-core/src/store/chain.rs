@@ -86,6 +86,7 @@ impl Store {
             chain_records: u32::from(records),
             log_bytes: u64::from(bytes) + u64::from(expiry_bytes),
             location,
+            refers: newest.refers,
             carrier: Carrier { segment, offset, records, bytes },
         })
     }

@@ -96,8 +96,17 @@ impl Store {
                 Kind::Mark | Kind::Void => unreachable!("no batch has one"),
             }
         }
+        if batch.has_referring {
+            self.compaction.note_referring();
+        }
         batch.absorbed.iter().for_each(|at| book(*at, false));
         active.book(in_active.get());
+    }
+
+    /// Takes a key out of the keydir for no change of the log: its value has expired.
+    pub(crate) fn forget(&self, keydir: &mut KeyDir, key: &[u8]) {
+        self.snapshots.note(keydir, &self.log, Kind::Delete, key);
+        keydir.remove_record(key);
     }
 
     /// Compresses values as the options say.

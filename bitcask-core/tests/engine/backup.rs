@@ -2,8 +2,10 @@
 
 use super::model::{self, Contents, History, NOW};
 use super::{Random, Sleeper, open, options};
+use bitcask_core::storage::Dir;
 use bitcask_core::storage::sim::{Faults, SimDir};
-use bitcask_core::{AsOf, BackupReport, Bitcask, Error, Options};
+use bitcask_core::{AsOf, BackupReport, Bitcask, CompactionOptions, Error, Options};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 fn seeds() -> std::ops::Range<u64> {
@@ -291,4 +293,63 @@ fn a_store_is_restored_to_any_moment_since_compaction_last_let_go_of_something()
         }
     }
     assert!(restored > forgotten / 4 && forgotten > 0 || seeds().end < 300);
+}
+
+/// The segment that was written to when a backup began may be sealed before the backup comes to it.
+#[test]
+fn a_segment_that_is_sealed_while_a_backup_runs_is_in_it_as_it_was_when_that_began() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (path, target) = (temporary.path().join("store"), temporary.path().join("backup"));
+    let store = Bitcask::open(&path, options()).unwrap();
+    for key in 0..30_u8 {
+        store.put(&[key], &[key; 300], NOW).unwrap();
+    }
+    let wanted = model::contents(&store);
+    let mut begun = false;
+    let report = store
+        .backup_telling(&target, &mut |_| {
+            if !std::mem::replace(&mut begun, true) {
+                let sealed =
+                    CompactionOptions { seal_active: false, ..CompactionOptions::everything() };
+                let go_on = &mut |_: &_| ControlFlow::Continue(());
+                assert!(store.compact(&sealed, NOW, go_on).unwrap().inputs > 1);
+                for key in 100..120_u8 {
+                    store.put(&[key], &[key; 300], NOW).unwrap();
+                }
+            }
+        })
+        .unwrap();
+    let after = model::contents(&store);
+    let copy = Bitcask::open(&target, options()).unwrap();
+    assert!(model::contents(&copy) == wanted, "{} keys of {}", copy.len(), wanted.len());
+    assert_eq!(copy.stats().segments, report.segments);
+    // And the two are two stores from now on.
+    copy.put(b"of the copy", b"v", NOW).unwrap();
+    copy.close().unwrap();
+    store.close().unwrap();
+    assert!(model::contents(&Bitcask::open(&path, options()).unwrap()) == after);
+}
+
+#[test]
+fn a_moment_is_not_restored_of_a_log_of_which_something_is_missing() {
+    let dir = SimDir::new(1);
+    let store = open(&dir).unwrap();
+    for key in 0..30_u8 {
+        store.put(&[key], &[key; 300], NOW).unwrap();
+    }
+    store.close().unwrap();
+    let restore = |dir: &SimDir| {
+        let target = SimDir::new(2);
+        let done = Bitcask::restore_as_of_in(dir, AsOf::Sequence(u64::MAX), &target);
+        done.map(|_| open(&target).unwrap().len())
+    };
+    assert_eq!(restore(&dir).unwrap(), 30);
+    for number in [1, 2, 3] {
+        let damaged = dir.crash();
+        damaged.remove(&format!("{number:08}.seg")).unwrap();
+        let refused = restore(&damaged);
+        assert!(matches!(refused, Err(Error::Corrupt { .. })), "{number}: {refused:?}");
+    }
+    dir.write_file("copying.unfinished", b"");
+    assert!(matches!(restore(&dir), Err(Error::Unfinished { .. })));
 }

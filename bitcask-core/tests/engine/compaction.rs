@@ -2,10 +2,11 @@
 
 use super::model::{self, NOW};
 use super::{Random, Sleeper, open, options};
+use bitcask_core::storage::Dir;
 use bitcask_core::storage::sim::{Faults, SimDir};
 use bitcask_core::{
-    Batch, Bitcask, Chain, CompactionOptions, CompactionReport, Durability, Error, Options, Step,
-    Thresholds, UnixMillis,
+    Batch, Bitcask, Chain, CompactionOptions, CompactionReport, Durability, Error, Options,
+    Progress, Step, Thresholds, UnixMillis,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -242,18 +243,17 @@ fn expired_values_go_only_if_they_may_and_nothing_older_comes_back() {
         };
         let store = open();
         store.put(b"k", b"older", NOW).unwrap();
-        store.put(b"filler", &[0; 4000], NOW).unwrap();
+        store.put(b"stays", &[0; 3900], NOW).unwrap();
         let mut batch = Batch::new(NOW);
         batch.put(b"k", b"newer", Some(NOW));
         batch.put(b"later", b"v", Some(UnixMillis(NOW.0 + 1)));
+        batch.put(b"dead", &[0; 100], None);
         store.write(&mut batch).unwrap();
-        store.put(b"filler", &[1; 4000], NOW).unwrap();
+        store.put(b"filler", &[1; 3900], NOW).unwrap();
         // Of three segments, only the one with the newer record.
-        let options = CompactionOptions {
-            thresholds: Thresholds { dead_percent: 90, dead_bytes: u64::MAX, small_bytes: 200 },
-            ..CompactionOptions::everything()
-        };
-        store.compact(&options, NOW, &mut |_| ControlFlow::Continue(())).unwrap();
+        store.put(b"dead", b"", NOW).unwrap();
+        let report = store.compact(&dead(30), NOW, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!((report.inputs, report.expired), (1, u64::from(drop_expired)));
         assert_eq!(store.contains(b"k"), !drop_expired);
         assert!(store.contains(b"later"));
         store.close().unwrap();
@@ -262,6 +262,76 @@ fn expired_values_go_only_if_they_may_and_nothing_older_comes_back() {
         let report = everything(&store);
         assert_eq!(store.contains(b"k"), !drop_expired, "{report:?}");
     }
+}
+
+/// Takes the sealed segments of which so much is dead.
+fn dead(percent: u8) -> CompactionOptions {
+    CompactionOptions {
+        thresholds: Thresholds { dead_percent: percent, dead_bytes: u64::MAX, small_bytes: 0 },
+        seal_active: false,
+        ..CompactionOptions::everything()
+    }
+}
+
+/// Once, an expired value was forgotten before the deletion in its place was on disk, and not met again.
+#[test]
+fn nothing_older_comes_back_for_an_expired_value_wherever_a_compaction_of_it_ends_early() {
+    for (percent, last) in [
+        (30, Step::Syncing),
+        (30, Step::Switching),
+        (0, Step::Syncing),
+        (0, Step::LettingGo),
+        (0, Step::Retiring),
+    ] {
+        let dir = SimDir::new(1);
+        let store = open(&dir).unwrap();
+        store.set_durability(Durability::No);
+        let keys = || (0..20_u8).map(|key| [key]);
+        keys().for_each(|key| store.put(&key, b"older", NOW).unwrap());
+        store.put(b"stays", &[0; 3000], NOW).unwrap();
+        let mut batch = Batch::new(NOW);
+        for key in keys() {
+            batch.put(&key, b"newer", Some(NOW));
+        }
+        batch.put(b"replaced", &[1; 500], None);
+        store.write(&mut batch).unwrap();
+        store.put(b"filler", &[1; 3900], NOW).unwrap();
+        store.put(b"replaced", b"", NOW).unwrap();
+        let stop = &mut |progress: &Progress| match progress.step == last {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let report = store.compact(&dead(percent), NOW, stop).unwrap();
+        assert!(report.stopped && report.expired == 20, "{last:?}: {report:?}");
+        assert!(keys().all(|key| store.contains(&key)), "{last:?}: their records stay");
+        // If "stays" has not moved, only the newer ones.
+        let report = store.compact(&dead(30), NOW, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!((report.inputs > 1, report.expired), (last > Step::Switching, 20), "{last:?}");
+        assert!(!keys().any(|key| store.contains(&key)), "{last:?}");
+        drop(store);
+        let store = open(&dir).unwrap();
+        assert!(!keys().any(|key| store.contains(&key)), "{last:?}");
+    }
+}
+
+/// More than are remembered until their segments have gone.
+#[test]
+fn many_expired_values_go_and_nothing_of_them_is_left_after_the_next_compaction() {
+    let dir = SimDir::new(1);
+    let options = Options { segment_bytes: 1 << 20, ..options() };
+    let store = Bitcask::open_in(Arc::new(dir.clone()), options.clone()).unwrap();
+    store.set_durability(Durability::No);
+    for key in 0..6000_u32 {
+        let mut batch = Batch::new(NOW);
+        batch.put(&key.to_be_bytes(), b"", Some(NOW));
+        store.write(&mut batch).unwrap();
+    }
+    assert_eq!(everything(&store).expired, 6000);
+    assert!(store.is_empty());
+    assert_eq!(everything(&store).deletions_dropped, 6000 - 4096);
+    store.close().unwrap();
+    assert!(segment_bytes(&dir) < 300, "{}", segment_bytes(&dir));
+    assert!(Bitcask::open_in(Arc::new(dir), options).unwrap().is_empty());
 }
 
 #[test]
@@ -476,6 +546,24 @@ fn a_damaged_segment_is_named_and_stays() {
     assert!(matches!(&damaged, Error::Corrupt { path, .. } if path.ends_with("00000002.seg")));
     assert!(dir.files().contains(&"00000002.seg".to_owned()));
     assert_eq!(store.len(), 100);
+}
+
+#[test]
+fn a_segment_that_was_cut_between_two_records_is_named_and_stays() {
+    let dir = SimDir::new(1);
+    let store = open(&dir).unwrap();
+    let places: Vec<_> = (0..100_u8)
+        .map(|i| {
+            store.put(&[i], &[i; 300], NOW).unwrap();
+            store.location(&[i]).unwrap()
+        })
+        .collect();
+    let last = places.iter().rfind(|place| place.segment == 2).unwrap();
+    dir.open("00000002.seg", true).unwrap().set_len(last.offset.into()).unwrap();
+    let go_on = &mut |_: &_| ControlFlow::Continue(());
+    let cut = store.compact(&CompactionOptions::everything(), NOW, go_on).unwrap_err();
+    assert!(matches!(&cut, Error::Corrupt { path, .. } if path.ends_with("00000002.seg")));
+    assert!(dir.files().contains(&"00000002.seg".to_owned()));
 }
 
 #[test]

@@ -248,11 +248,21 @@ fn the_layer_above_is_asked_once_nothing_leads_to_the_segments_and_may_say_no() 
 
 #[test]
 fn keys_that_refer_are_found_when_the_store_is_opened_also_after_compaction_and_in_chains() {
+    struct Yes;
+    impl Guard for Yes {
+        fn let_go(&self, _: &[u32], _: UnixMillis) -> bool {
+            true
+        }
+    }
     let dir = SimDir::new(1);
-    let store = open(&dir).unwrap();
+    let open = || {
+        let options = Options { guard: Some(Arc::new(Yes)), ..options() };
+        Bitcask::open_in(Arc::new(dir.clone()), options).unwrap()
+    };
+    let store = open();
     let mut batch = Batch::new(NOW);
     batch.put(b"plain", b"v", None);
-    for key in [&b"refers"[..], b"chain", b"gone"] {
+    for key in [&b"refers"[..], b"chain", b"expiring", b"gone"] {
         let record = batch.put(key, b"v", None);
         batch.refers(record);
     }
@@ -263,14 +273,37 @@ fn keys_that_refer_are_found_when_the_store_is_opened_also_after_compaction_and_
     batch.refers(record);
     batch.put(b"gone", b"v", None);
     store.write(&mut batch).unwrap();
+    let later = Some(UnixMillis(NOW.0 + 1));
+    assert!(store.set_expiry(b"expiring", later, NOW).unwrap());
+    assert!(store.set_expiry(b"expiring", None, NOW).unwrap());
     drop(store);
     for _ in 0..2 {
-        let store = open(&dir).unwrap();
-        assert_eq!(store.take_referring(), [b"chain".to_vec(), b"refers".to_vec()]);
+        let store = open();
+        let found = store.take_referring();
+        assert_eq!(found, [b"chain".to_vec(), b"expiring".to_vec(), b"refers".to_vec()]);
         assert!(store.take_referring().is_empty());
         assert!(store.entry(b"chain").unwrap().unwrap().refers);
         everything(&store);
     }
+}
+
+/// What they refer to would be lost.
+#[test]
+fn a_store_with_keys_that_refer_is_not_compacted_without_a_guard() {
+    let dir = SimDir::new(1);
+    let store = open(&dir).unwrap();
+    everything(&store);
+    let mut batch = Batch::new(NOW);
+    let record = batch.put(b"refers", b"v", None);
+    batch.refers(record);
+    store.write(&mut batch).unwrap();
+    let compact = |store: &Bitcask| {
+        let go_on = &mut |_: &_| ControlFlow::Continue(());
+        store.compact(&CompactionOptions::everything(), NOW, go_on)
+    };
+    assert!(matches!(compact(&store), Err(Error::NoGuard)));
+    drop(store);
+    assert!(matches!(compact(&open(&dir).unwrap()), Err(Error::NoGuard)));
 }
 
 /// Readers, writers of deltas and compaction at once, on a real disk; then everything is read back.

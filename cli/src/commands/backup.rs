@@ -38,10 +38,16 @@ pub fn backup(args: &Backup, out: &mut Out) -> Result<Outcome, Failure> {
 
 pub fn restore(args: &Restore, out: &mut Out) -> Result<Outcome, Failure> {
     let as_of = args.sequence.map(AsOf::Sequence).or(args.at.map(AsOf::Time));
-    // An earlier restore that broke off does not open, and is begun anew.
-    if Bitcask::open(&args.dir, target::options(Mode::ReadOnly)).is_ok() {
-        let dir = args.dir.display();
-        return Err(Failure::other(format!("{dir} is a store already: choose an empty directory")));
+    match Bitcask::open(&args.dir, target::options(Mode::ReadOnly)) {
+        // What an earlier restore has left is begun anew.
+        Err(Error::Missing { .. } | Error::Unfinished { .. } | Error::NotAStore { .. }) => {}
+        // One that does not open is one, too: to a backup of it, it would look like an earlier one.
+        Err(e) if !e.is_damage() => return Err(target::failure(e, &args.dir)),
+        _ => {
+            let dir = args.dir.display();
+            let message = format!("{dir} is a store already: choose an empty directory");
+            return Err(Failure::other(message));
+        }
     }
     let done = if let Some(as_of) = as_of {
         if !args.from.is_dir() {

@@ -8,7 +8,7 @@ use crate::output::Out;
 use crate::progress::Bar;
 use crate::report::{Report, Table, Value};
 use crate::target;
-use bitcask_core::{Bitcask, Mode, Unfinished, VerifyProgress};
+use bitcask_core::{Bitcask, Damage, Mode, VerifyProgress, VerifyReport};
 use std::path::Path;
 
 pub fn verify(args: &Verify, out: &mut Out) -> Result<Outcome, Failure> {
@@ -20,27 +20,10 @@ pub fn verify(args: &Verify, out: &mut Out) -> Result<Outcome, Failure> {
 }
 
 fn verify_directory(path: &Path, out: &mut Out) -> Result<Outcome, Failure> {
-    let total = crate::files::ending_in(path, &[".seg", ".bitcask.data"])
-        .map_or(0, |files| files.iter().map(|(_, len)| len).sum());
-    let mut bar = Bar::bytes(out, "checking records", total);
-    let mut reads_values = false;
-    let found =
-        Bitcask::verify(path, target::options(Mode::ReadOnly), &mut |progress| match progress {
-            VerifyProgress::Records(bytes) => bar.set(bytes),
-            VerifyProgress::Values(count, of) => {
-                if !std::mem::replace(&mut reads_values, true) {
-                    bar = Bar::count(out, "reading values", of);
-                }
-                bar.set(count);
-            }
-            _ => {}
-        });
-    drop(bar);
-    let found = found.map_err(|e| target::failure(e, path))?;
-    let damaged = !found.is_sound();
+    let found = look_at_all(path, out)?;
     let mut report = Report::default();
     report
-        .add("sound", Value::yes(!damaged))
+        .add("sound", Value::yes(found.is_sound()))
         .add("segments", Value::count(found.segments as u64))
         .add("records", Value::count(found.records))
         .add("bytes", Value::bytes(found.bytes))
@@ -49,7 +32,8 @@ fn verify_directory(path: &Path, out: &mut Out) -> Result<Outcome, Failure> {
     if found.voids > 0 {
         report.add("places_given_up_before", Value::count(found.voids));
     }
-    if let Some(Unfinished { segment, offset, bytes }) = found.unfinished {
+    if let Some(unfinished) = found.unfinished {
+        let (segment, offset, bytes) = (unfinished.segment, unfinished.offset, unfinished.bytes);
         let text = format!("{bytes} bytes at {offset} of segment {segment}, never acknowledged");
         let fields = [("segment", u64::from(segment).into()), ("offset", offset.into())];
         let json = Json::Object(fields.into_iter().chain([("bytes", bytes.into())]).collect());
@@ -57,31 +41,49 @@ fn verify_directory(path: &Path, out: &mut Out) -> Result<Outcome, Failure> {
     }
     let mut damage = Table::new(&["file", "offset", "what"]);
     for one in &found.damage {
-        let mut what = one.reason.to_owned();
-        if let Some(bytes) = one.bytes {
-            what += &format!(" ({bytes} bytes)");
-        }
-        if let Some(key) = &one.key {
-            what += &format!("; key {}", out.spelling.text(key));
-        } else if one.keeps_shut {
-            what += "; the store does not open";
-        }
         let file = Value::text(one.path.display().to_string());
-        damage.row(vec![file, Value::id(one.offset), Value::text(what)]);
+        damage.row(vec![file, Value::id(one.offset), Value::text(what(one, out))]);
     }
     let mut hints = Table::new(&["file", "what"]);
-    for (file, what) in found.hints {
-        hints.row(vec![Value::text(file.display().to_string()), Value::text(what)]);
+    for (file, what) in &found.hints {
+        hints.row(vec![Value::text(file.display().to_string()), Value::text(*what)]);
     }
     report.table("damage", damage).table("hints_to_rebuild", hints);
     report.print(out)?;
-    if damaged {
-        out.note("bitmapist: there is damage: restore a backup, or see `bitmapist salvage --help`");
+    if found.is_sound() {
+        return Ok(Outcome::Done);
     }
-    Ok(if damaged { Outcome::Damaged } else { Outcome::Done })
+    out.note("bitmapist: there is damage: restore a backup, or see `bitmapist salvage --help`");
+    Ok(Outcome::Damaged)
 }
 
-/// Opening for writing cuts a torn end, makes hints anew and clears up after an interrupted compaction.
+/// Verifies, with a bar for the records, and then one for the values.
+fn look_at_all(path: &Path, out: &Out) -> Result<VerifyReport, Failure> {
+    let total: u64 = crate::files::ending_in(path, &[".seg", ".bitcask.data"])
+        .map_or(0, |files| files.iter().map(|(_, len)| len).sum());
+    let mut records = Some(Bar::bytes(out, "checking records", total));
+    let mut values = None;
+    let found =
+        Bitcask::verify(path, target::options(Mode::ReadOnly), &mut |so_far| match so_far {
+            VerifyProgress::Records(bytes) => records.iter().for_each(|bar| bar.set(bytes)),
+            VerifyProgress::Values(read, total) => {
+                records = None;
+                values.get_or_insert_with(|| Bar::count(out, "reading values", total)).set(read);
+            }
+            _ => {}
+        })?;
+    Ok(found)
+}
+
+/// What is wrong there, and what it keeps from being read.
+fn what(damage: &Damage, out: &Out) -> String {
+    let bytes = damage.bytes.map(|bytes| format!(" ({bytes} bytes)")).unwrap_or_default();
+    let key = damage.key.as_ref().map(|key| format!("; key {}", out.spelling.text(key)));
+    let shut = if damage.keeps_shut { "; the store does not open" } else { "" };
+    format!("{}{bytes}{}{shut}", damage.reason, key.unwrap_or_default())
+}
+
+/// Puts right what costs no data.
 pub fn repair(args: &Dir, out: &mut Out) -> Result<Outcome, Failure> {
     let repaired = Bitcask::repair(&args.dir, target::options(Mode::Existing));
     let recovery = match repaired.map_err(|e| target::failure(e, &args.dir)) {

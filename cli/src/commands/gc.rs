@@ -61,7 +61,10 @@ fn delete_expired(log: &Bitcask, now: UnixMillis, out: &Out) -> Result<u64, Fail
     let mut batch = Batch::new(now);
     let mut expired = 0;
     for key in log.keys(KeyRange::all()) {
-        if log.metadata(&key)?.is_some_and(|found| found.is_expired(now)) {
+        // What deletes a key is read with its checksum; metadata of a long record is not.
+        if log.metadata(&key)?.is_some_and(|found| found.is_expired(now))
+            && log.expiry(&key)?.is_some_and(|at| at <= now)
+        {
             batch.delete(&key);
             expired += 1;
         }

@@ -97,11 +97,6 @@ fn of_server(server: &str, out: &mut Out) -> Result<(), Failure> {
         }
     }
     if out.json {
-        let figure = |text: String| match (text.parse::<u64>(), text.parse::<f64>()) {
-            (Ok(number), _) => Json::Int(number),
-            (_, Ok(number)) => Json::Float(number),
-            _ => Json::Text(text),
-        };
         let fields = |fields: Vec<(String, String)>| {
             Json::Map(fields.into_iter().map(|(name, value)| (name, figure(value))).collect())
         };
@@ -143,4 +138,44 @@ pub fn version(args: &Version, out: &mut Out) -> Result<Outcome, Failure> {
     }
     report.print(out)?;
     Ok(Outcome::Done)
+}
+
+/// What a server says, as a number if it is written as one; a version, or a hexadecimal name, is none.
+fn figure(text: String) -> Json {
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) || whole.len() > 1 && whole.starts_with('0') {
+        return Json::Text(text);
+    }
+    match (text.parse::<u64>(), text.parse::<i64>(), text.parse::<f64>()) {
+        (Ok(number), ..) => Json::Int(number),
+        (_, Ok(number), _) => Json::Negative(number),
+        (.., Ok(number)) => Json::Float(number),
+        _ => Json::Text(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::figure;
+
+    #[test]
+    fn what_is_written_as_a_number_is_one_and_names_are_none() {
+        for (said, json) in [
+            ("7", "7"),
+            ("-1", "-1"),
+            ("0.25", "0.25"),
+            ("0", "0"),
+            ("00000000", "\"00000000\""),
+            ("7.2.4", "\"7.2.4\""),
+            ("12e4", "\"12e4\""),
+            ("inf", "\"inf\""),
+            ("-", "\"-\""),
+            ("", "\"\""),
+            ("99999999999999999999", "1e20"),
+        ] {
+            assert_eq!(figure(said.into()).to_string(), json);
+        }
+    }
 }

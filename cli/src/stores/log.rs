@@ -4,7 +4,7 @@ use super::{Selection, Store, Value, Visit};
 use crate::exit::Failure;
 use crate::report::{Report, Value as Figure};
 use crate::target::now;
-use bitcask_core::{Batch, Bitcask, KeyRange, UnixMillis};
+use bitcask_core::{Batch, Bitcask, KeyRange, Metadata, UnixMillis};
 use std::ops::Bound;
 
 pub struct LogStore {
@@ -14,6 +14,17 @@ pub struct LogStore {
 impl LogStore {
     pub fn new(log: Bitcask) -> Self {
         LogStore { log }
+    }
+
+    /// What is known of a key that is there and has not expired.
+    fn metadata(&self, key: &[u8], now: UnixMillis) -> Result<Option<Metadata>, Failure> {
+        let found = self.log.metadata(key)?;
+        if found.as_ref().is_some_and(|found| found.is_expired(now)) {
+            // Of a long record that was read without its checksum, which this verifies.
+            self.log.expiry(key)?;
+            return Ok(None);
+        }
+        Ok(found)
     }
 }
 
@@ -31,7 +42,7 @@ impl Store for LogStore {
     }
 
     fn describe(&mut self, key: &[u8]) -> Result<Option<Report>, Failure> {
-        let found = self.log.metadata(key)?.filter(|found| !found.is_expired(now()));
+        let found = self.metadata(key, now())?;
         Ok(found.map(|found| {
             let mut report = Report::default();
             report
@@ -49,7 +60,7 @@ impl Store for LogStore {
     }
 
     fn exists(&mut self, key: &[u8]) -> Result<bool, Failure> {
-        Ok(self.log.metadata(key)?.is_some_and(|found| !found.is_expired(now())))
+        Ok(self.metadata(key, now())?.is_some())
     }
 
     fn put(&mut self, key: &[u8], value: &[u8], ttl_ms: Option<u64>) -> Result<(), Failure> {
@@ -87,10 +98,7 @@ impl Store for LogStore {
         let keys: Box<dyn Iterator<Item = Vec<u8>>> =
             if selection.reverse { Box::new(keys.rev()) } else { Box::new(keys) };
         for key in keys.filter(|key| selection.matches(key)) {
-            let expires_at = match self.log.metadata(&key)? {
-                Some(found) if !found.is_expired(now) => found.expires_at,
-                _ => continue,
-            };
+            let Some(Metadata { expires_at, .. }) = self.metadata(&key, now)? else { continue };
             let value = match selection.values {
                 false => None,
                 true => match self.log.get(&key, now)? {
