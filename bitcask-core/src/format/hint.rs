@@ -118,14 +118,40 @@ pub(crate) struct Hint<'a> {
 impl<'a> Hint<'a> {
     /// Checks all of a hint file, so that walking its entries cannot fail. The error says what is wrong.
     pub(crate) fn parse(bytes: &'a [u8], of: Of) -> Result<Self, &'static str> {
+        if let Some((body, crc)) = bytes.split_last_chunk::<4>()
+            && bytes.starts_with(&MAGIC)
+            && crc32fast::hash(body) != u32::from_be_bytes(*crc)
+        {
+            return Err("the hint fails its checksum");
+        }
+        let hint = Self::read(bytes, of)?;
+        let mut rest = hint.entries;
+        for _ in 0..be_u64(bytes, 24) {
+            let (entry, after) =
+                split_entry(rest, hint.segment).ok_or("a hint entry is malformed")?;
+            let end = u64::from(entry.location.offset) + u64::from(entry.location.len);
+            if entry.location.len as usize > MAX_LEN {
+                return Err("a hint entry is longer than a record can be");
+            }
+            if end > u64::from(hint.covered) {
+                return Err("a hint entry lies beyond what the hint covers");
+            }
+            if entry.sequence > hint.totals.max_sequence {
+                return Err("a hint entry is newer than the hint says");
+            }
+            rest = after;
+        }
+        if rest.is_empty() { Ok(hint) } else { Err("the hint has more bytes than entries") }
+    }
+
+    /// Reads a hint file without looking at its entries, nor at its checksum: of one that [`Hint::parse`] has
+    /// checked before.
+    pub(crate) fn read(bytes: &'a [u8], of: Of) -> Result<Self, &'static str> {
         let Of { segment, salt, start } = of;
         if bytes.len() < HEADER_LEN + 4 || bytes[..6] != MAGIC {
             return Err("this is not a hint file");
         }
-        let (body, crc) = bytes.split_at(bytes.len() - 4);
-        if crc32fast::hash(body) != be_u32(crc, 0) {
-            return Err("the hint fails its checksum");
-        }
+        let body = &bytes[..bytes.len() - 4];
         if body[6..8] != VERSION.to_be_bytes() || be_u32(body, 8) != segment {
             return Err("the hint is of another version or segment");
         }
@@ -147,22 +173,7 @@ impl<'a> Hint<'a> {
         if (hint.covered as usize) < start {
             return Err("the hint covers less than the segment's header");
         }
-        let mut rest = hint.entries;
-        for _ in 0..be_u64(body, 24) {
-            let (entry, after) = split_entry(rest, segment).ok_or("a hint entry is malformed")?;
-            let end = u64::from(entry.location.offset) + u64::from(entry.location.len);
-            if entry.location.len as usize > MAX_LEN {
-                return Err("a hint entry is longer than a record can be");
-            }
-            if end > u64::from(hint.covered) {
-                return Err("a hint entry lies beyond what the hint covers");
-            }
-            if entry.sequence > hint.totals.max_sequence {
-                return Err("a hint entry is newer than the hint says");
-            }
-            rest = after;
-        }
-        if rest.is_empty() { Ok(hint) } else { Err("the hint has more bytes than entries") }
+        Ok(hint)
     }
 
     /// The entries, in order.

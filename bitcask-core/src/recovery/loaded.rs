@@ -25,7 +25,7 @@ pub(super) struct Loaded {
 impl Loaded {
     pub(super) fn hint(&self) -> Option<Hint<'_>> {
         let bytes = self.hint.as_ref()?;
-        let hint = Hint::parse((**bytes).as_ref(), self.segment.hint_of());
+        let hint = Hint::read((**bytes).as_ref(), self.segment.hint_of());
         Some(hint.expect("checked when it was loaded"))
     }
 }

@@ -34,6 +34,9 @@ struct Found {
     head: u128,
     offset: u32,
     len: u32,
+    /// Where the key begins in the segment, so that nothing else of the record has to be looked at for it.
+    key_start: u32,
+    key_len: u32,
     kind: Kind,
 }
 
@@ -89,7 +92,10 @@ impl<'a> Index<'a> {
             } else if record.kind != Kind::Void {
                 let (offset, len) = (at as u32, record.len as u32);
                 batch.get_or_insert((index.found.len(), record.sequence));
-                index.found.push(Found { head: 0, offset, len, kind: record.kind });
+                let key_start = (record.key.as_ptr().addr() - bytes.as_ptr().addr()) as u32;
+                let key_len = record.key.len() as u32;
+                let kind = record.kind;
+                index.found.push(Found { head: 0, offset, len, key_start, key_len, kind });
                 let totals = &mut index.totals;
                 totals.max_sequence = totals.max_sequence.max(record.sequence);
                 totals.min_sequence = totals.min_sequence.min(record.sequence);
@@ -112,8 +118,7 @@ impl<'a> Index<'a> {
     }
 
     fn key(&self, found: &Found) -> &'a [u8] {
-        let record = &self.bytes[found.offset as usize..][..found.len as usize];
-        Record::parse_unchecked(record).key
+        &self.bytes[found.key_start as usize..][..found.key_len as usize]
     }
 
     /// Keeps the newest record of each key. A deleted prefix is not a deleted key.
