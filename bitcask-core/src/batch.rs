@@ -17,6 +17,7 @@ pub struct Batch {
     pub(crate) bytes: Vec<u8>,
     pub(crate) records: Vec<Pending>,
     too_large: Option<(&'static str, usize, usize)>,
+    has_empty_key: bool,
     /// The sequence number that the batch's only record keeps: compaction's, which writes anew what is there.
     pub(crate) keeps: Option<u64>,
     /// Records that die of the batch's deltas: these carry their changes.
@@ -61,6 +62,7 @@ impl Batch {
             bytes: Vec::new(),
             records: Vec::new(),
             too_large: None,
+            has_empty_key: false,
             keeps: None,
             absorbed: Vec::new(),
             expected: Vec::new(),
@@ -75,6 +77,7 @@ impl Batch {
         self.bytes.clear();
         self.records.clear();
         self.too_large = None;
+        self.has_empty_key = false;
         self.keeps = None;
         self.absorbed.clear();
         self.expected.clear();
@@ -103,8 +106,10 @@ impl Batch {
         self.bytes.len()
     }
 
-    /// Sets `key` to `value`, and its expiry (`None`: it never expires).
+    /// Sets `key` to `value`, and its expiry (`None`: it never expires). A batch that sets the empty key is not
+    /// written: [`Error::EmptyKey`].
     pub fn put(&mut self, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) -> RecordIndex {
+        self.has_empty_key |= key.is_empty();
         self.push(Kind::Put, key, value, expires_at, None, None)
     }
 
@@ -225,6 +230,7 @@ impl Batch {
         chain: &Chain,
         expires_at: Option<UnixMillis>,
     ) -> RecordIndex {
+        self.has_empty_key |= key.is_empty();
         let next = chain.next_link();
         let len = record::encoded_len(Kind::Delta, expires_at.is_some(), key.len(), delta.len());
         let bytes = next.kept_bytes + len as u64;
@@ -353,6 +359,7 @@ impl Batch {
             Err(Error::TooLarge { what, len: len as u64, max: max as u64 })
         };
         match self.too_large {
+            _ if self.has_empty_key => Err(Error::EmptyKey),
             Some((what, len, max)) => too_large(what, len, max),
             None if self.bytes.len() > max_bytes => {
                 too_large("a batch", self.bytes.len(), max_bytes)

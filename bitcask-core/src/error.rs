@@ -117,6 +117,8 @@ pub enum Error {
         /// What failed.
         cause: String,
     },
+    /// A key has no bytes.
+    EmptyKey,
     /// A key, value or batch is longer than the format can hold.
     TooLarge {
         /// What is too large: `"a key"`, `"a value"` or `"a batch"`.
@@ -209,6 +211,7 @@ impl fmt::Display for Error {
             Error::Poisoned { cause } => {
                 write!(f, "writes are refused until restart, since an earlier one failed: {cause}")
             }
+            Error::EmptyKey => f.write_str("the key is empty: a key has at least one byte"),
             Error::TooLarge { what, len, max } => {
                 write!(f, "{what} of {len} bytes is longer than {max} bytes")
             }

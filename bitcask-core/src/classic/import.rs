@@ -18,6 +18,8 @@ pub struct ImportReport {
     pub bytes: u64,
     /// Entries left out because they had expired.
     pub expired: u64,
+    /// The entry of the empty key, which is left out: a store has none.
+    pub skipped: u64,
     /// Entries that there are, as [`Directory::len`] says.
     pub total: u64,
 }
@@ -46,6 +48,10 @@ pub fn import(
         let entry = entry?;
         if entry.expires_at.is_some_and(|at| at <= now) {
             report.expired += 1;
+            continue;
+        }
+        if entry.key.is_empty() {
+            report.skipped += 1;
             continue;
         }
         batch.set_timestamp(entry.written_at);

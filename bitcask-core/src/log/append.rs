@@ -9,8 +9,8 @@ use crate::classic::adopted::Adopted;
 use crate::classic::reading;
 use crate::format::{record, segment as format};
 use crate::storage::{self, Dir};
-use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, thread};
 use crate::{Batch, Durability, Error, Location, Mode, Options};
 use std::sync::{Arc, OnceLock};
 
@@ -23,6 +23,8 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// A mark is due once this many bytes have been synced since the last one: what limits how much damage
 /// at the end of the log could pass for a torn tail.
 const MARK_BYTES: u64 = 4 << 10;
+/// How often [`Log::still`] gives its turn to who waits: there may always be somebody.
+const GIVE_WAY: usize = 64;
 
 /// The segments of one directory.
 pub(crate) struct Log {
@@ -35,6 +37,8 @@ pub(crate) struct Log {
     next_id: Mutex<u32>,
     pins: Pins,
     append: Mutex<Append>,
+    /// Threads that wait for `append`.
+    waiting: AtomicUsize,
     rotated: Condvar,
     /// Held by the one thread that writes a buffer to its file: keeps writes in order.
     writer: Mutex<()>,
@@ -169,6 +173,7 @@ impl Log {
                 marked: format::HEADER_LEN as u64,
                 rotating: false,
             }),
+            waiting: AtomicUsize::new(0),
             rotated: Condvar::new(),
             writer: Mutex::new(()),
             flushed: AtomicU64::new(0),
@@ -236,8 +241,15 @@ impl Log {
         }
     }
 
-    /// Runs `change` while nobody appends.
+    /// Runs `change` while nobody appends. Who waits to append comes first: the lock is not fair, and whoever does
+    /// this again and again would take it again before another had woken up.
     pub(crate) fn still<T>(&self, change: impl FnOnce() -> T) -> T {
+        for _ in 0..GIVE_WAY {
+            if self.waiting.load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            thread::yield_now();
+        }
         let _append = lock(&self.append);
         change()
     }
@@ -281,7 +293,15 @@ impl Log {
 
     /// The end of the log, once no segment is being sealed.
     fn settled(&self) -> MutexGuard<'_, Append> {
-        let append = lock(&self.append);
+        let append = match self.append.try_lock() {
+            Ok(append) => append,
+            Err(_) => {
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+                let append = lock(&self.append);
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                append
+            }
+        };
         let settled = self.rotated.wait_while(append, |append| append.rotating);
         settled.unwrap_or_else(PoisonError::into_inner)
     }

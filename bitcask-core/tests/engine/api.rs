@@ -67,7 +67,7 @@ enum Op {
 fn key() -> impl Strategy<Value = Key> {
     let byte = prop_oneof![Just(b'a'), Just(b'b'), Just(0xff_u8)];
     prop_oneof![
-        4 => vec(byte, 0..4),
+        4 => vec(byte, 1..4),
         2 => (0..20_u8).prop_map(|n| format!("key:{n}").into_bytes()),
         1 => Just(vec![b'x'; 200]),
     ]

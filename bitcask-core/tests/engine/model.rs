@@ -37,7 +37,7 @@ impl History {
 
 fn key(random: &mut Random) -> Vec<u8> {
     match random.below(12) {
-        0 => vec![],
+        0 => vec![0, 0],
         1 => vec![0],
         2 => vec![0xff; 1 + random.below(3) as usize],
         3 => b"a".repeat(1 + random.below(40) as usize),

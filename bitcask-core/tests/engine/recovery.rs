@@ -180,6 +180,29 @@ fn keys_and_values_beyond_the_limits_are_refused_by_name() {
 }
 
 #[test]
+fn the_empty_key_is_refused_and_nothing_of_its_batch_is_there() {
+    let store = open(&SimDir::new(1)).unwrap();
+    let refused = |result: Result<(), Error>| {
+        assert!(matches!(result, Err(Error::EmptyKey)), "{result:?}");
+    };
+    refused(store.put(b"", b"v", NOW));
+    refused(store.put_expiring(b"", b"v", NOW, NOW));
+    let mut batch = Batch::new(NOW);
+    batch.put(b"k", b"v", None);
+    batch.put_with(b"", None, |value| value.extend_from_slice(b"v"));
+    refused(store.write(&mut batch).map(|_| ()));
+    let mut transaction = store.transaction(NOW);
+    transaction.put(b"k", b"v", None);
+    transaction.put(b"", b"v", None);
+    refused(transaction.commit().map(|_| ()));
+    assert!(store.is_empty() && store.get(b"", NOW).unwrap().is_none());
+    assert!(!store.delete(b"", NOW).unwrap());
+    batch.reset(NOW);
+    batch.put(b"k", b"v", None);
+    store.write(&mut batch).unwrap();
+}
+
+#[test]
 fn many_threads_share_syncs_and_every_acknowledged_write_is_there() {
     let temporary = tempfile::tempdir().unwrap();
     let store = Arc::new(Bitcask::open(temporary.path(), Options::default()).unwrap());

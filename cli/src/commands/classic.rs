@@ -16,7 +16,9 @@ pub fn import(args: &Import, out: &mut Out) -> Result<Outcome, Failure> {
     let from = Directory::open(&args.from, options)?;
     let bar = Bar::count(out, "importing", from.len() as u64);
     let now = target::now();
-    let mut progress = |so_far: &classic::ImportReport| bar.set(so_far.entries + so_far.expired);
+    let mut progress = |so_far: &classic::ImportReport| {
+        bar.set(so_far.entries + so_far.expired + so_far.skipped);
+    };
     let done = if args.merge {
         let opened = target::open(&args.dir, Database::default(), Access::Write)?;
         if let Opened::Keyspace(_) = opened {
@@ -39,7 +41,7 @@ pub fn import(args: &Import, out: &mut Out) -> Result<Outcome, Failure> {
         .add("entries", Value::count(done.entries))
         .add("bytes", Value::bytes(done.bytes))
         .add("expired", Value::count(done.expired))
-        .add("skipped", Value::count(found.skipped))
+        .add("skipped", Value::count(found.skipped + done.skipped))
         .add("skipped_bytes", Value::bytes(found.skipped_bytes));
     report.table("skipped_entries", skipped(found, out));
     report.print(out)?;

@@ -48,7 +48,7 @@ impl Program<'_> {
 
     fn key(&mut self) -> Vec<u8> {
         match self.next() % 16 {
-            0 => Vec::new(),
+            0 => vec![0, 0],
             1 => vec![0],
             n @ 2..4 => vec![0xff; usize::from(n)],
             n @ 4..8 => b"a".repeat(usize::from(n) * 7),

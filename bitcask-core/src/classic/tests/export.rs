@@ -22,7 +22,6 @@ fn filled() -> Bitcask {
     let store = Bitcask::open_in(Arc::new(SimDir::new(1)), options).unwrap();
     let mut batch = Batch::new(NOW);
     let base = batch.put(b"chain", b"base", None);
-    batch.put(b"", b"of the empty key", None);
     batch.put(b"empty", b"", None);
     for i in 0..100_u8 {
         batch.put(&[b'k', i], &vec![i; usize::from(i)], None);

@@ -1,6 +1,7 @@
 //! From a foreign directory into a store.
 
 use super::*;
+use crate::Error;
 use crate::classic::{ImportReport, basho, bitgask, import, import_to};
 use crate::storage::sim::Faults;
 use crate::storage::{Dir, write_all_at};
@@ -28,6 +29,26 @@ fn an_import_keeps_values_expiries_and_timestamps_and_leaves_out_what_has_expire
     let entry = store.entry(b"for now").unwrap().unwrap();
     assert_eq!((entry.expires_at, entry.written_at.0), (Some(UnixMillis(NOW.0 + 1)), 78));
     assert_eq!((store.len(), store.contains(b"own")), (3, true));
+}
+
+#[test]
+fn the_empty_key_of_another_bitcask_is_read_in_place_and_left_out_of_an_import() {
+    let mut data = Vec::new();
+    for key in [&b""[..], b"k"] {
+        basho::encode_entry(&mut data, NOW_SECS as u32, key, b"v");
+    }
+    let dir = SimDir::new(1);
+    dir.write_file("1.bitcask.data", &data);
+    let store = Bitcask::open_in(Arc::new(SimDir::new(2)), no_thread()).unwrap();
+    let report = import(&open(&dir, Layout::Basho), &store, NOW, &mut quiet).unwrap();
+    assert_eq!((report.entries, report.skipped, report.total), (1, 1, 2));
+    assert_eq!(store.len(), 1);
+    let in_place = Bitcask::open_in(Arc::new(dir), no_thread()).unwrap();
+    assert_eq!(in_place.get(b"", NOW).unwrap().as_deref(), Some(&b"v"[..]));
+    let refused = in_place.put(b"", b"another", NOW);
+    assert!(matches!(refused, Err(Error::EmptyKey)), "{refused:?}");
+    assert!(in_place.delete(b"", NOW).unwrap());
+    assert_eq!(in_place.len(), 1);
 }
 
 /// Entries for several batches.
