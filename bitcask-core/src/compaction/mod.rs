@@ -390,6 +390,8 @@ impl Store {
             return Err(Error::NoGuard);
         }
         if options.seal_active {
+            // Nobody waits for this sync, and little is left to that of sealing, for which writers wait.
+            self.sync()?;
             self.log.seal()?;
         }
         self.count_dead_chains();
