@@ -117,7 +117,10 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn run(mut self) -> Done {
+        // The hint of what is about to go is work in vain, and would be done beside this.
+        let unhinted = self.store.log.take_sealed_of(&self.taken);
         let done = self.copy_all().and_then(|()| self.let_go());
+        self.store.log.put_back_sealed(unhinted);
         self.remember();
         if let Some(output) = self.output.take() {
             self.came_to_nothing(output.abandon());

@@ -12,6 +12,7 @@ use super::{lock, sync_error};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, PoisonError};
 use crate::{Durability, Error};
+use std::collections::BTreeSet;
 use std::task::{Context, Poll, Waker};
 
 /// Who waits for the disk, and how far it has got.
@@ -151,5 +152,19 @@ impl Log {
     /// Takes the sealed segments that still lack a hint.
     pub(crate) fn take_sealed(&self) -> Vec<u32> {
         std::mem::take(&mut lock(&self.group.state).sealed)
+    }
+
+    /// Those of them that are among `segments`: their hints can wait until they are [put back](Log::put_back_sealed).
+    pub(crate) fn take_sealed_of(&self, segments: &BTreeSet<u32>) -> Vec<u32> {
+        let mut state = lock(&self.group.state);
+        let (taken, left) = std::mem::take(&mut state.sealed)
+            .into_iter()
+            .partition(|segment| segments.contains(segment));
+        state.sealed = left;
+        taken
+    }
+
+    pub(crate) fn put_back_sealed(&self, segments: Vec<u32>) {
+        lock(&self.group.state).sealed.extend(segments);
     }
 }

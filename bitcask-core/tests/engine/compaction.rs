@@ -623,3 +623,21 @@ fn segments_that_are_listed_and_still_there_are_removed_and_numbers_are_never_us
     bitcask_core::storage::Dir::remove(&dir, &lowest).unwrap();
     assert!(matches!(open(&dir), Err(Error::Corrupt { .. })), "{lowest}");
 }
+
+#[test]
+fn a_hint_that_was_put_off_for_a_compaction_is_written_when_that_was_stopped() {
+    let dir = SimDir::new(1);
+    let store = open(&dir).unwrap();
+    for i in 0..200_u8 {
+        store.put(&[i], &[i; 100], NOW).unwrap();
+    }
+    let hints = || dir.files().iter().filter(|name| name.ends_with(".hint")).count();
+    let stop = &mut |_: &_| {
+        store.tick();
+        assert_eq!(hints(), 0, "of what is about to go");
+        ControlFlow::Break(())
+    };
+    assert!(store.compact(&CompactionOptions::everything(), NOW, stop).unwrap().stopped);
+    store.tick();
+    assert_eq!(hints(), segments(&dir) - 1, "all but of the one that is written to");
+}
