@@ -6,7 +6,7 @@ use crate::command::parse_int;
 use crate::logging;
 use crate::open_files;
 use crate::shared::Shared;
-use bitmap_store::Durability;
+use bitmap_store::{Durability, Keyspace};
 use std::ops::RangeInclusive;
 
 /// One parameter.
@@ -39,14 +39,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     live(
         "backup-rate",
         |s| s.settings.upkeep().backup_rate.to_string(),
-        |s, value| {
-            let rate = memory(value, 0)? as u64;
-            s.settings.set_upkeep(
-                |upkeep| upkeep.backup_rate = rate,
-                |_| s.keyspace.set_backup_rate(rate),
-            );
-            Ok(())
-        },
+        |s, value| set_rate(s, value, |upkeep| &mut upkeep.backup_rate, Keyspace::set_backup_rate),
     ),
     live("cache-size", |s| s.settings.cache_bytes().to_string(), set_cache),
     live(
@@ -81,12 +74,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         "compaction-rate",
         |s| s.settings.upkeep().compaction_rate.to_string(),
         |s, value| {
-            let rate = memory(value, 0)? as u64;
-            s.settings.set_upkeep(
-                |upkeep| upkeep.compaction_rate = rate,
-                |_| s.keyspace.set_compaction_rate(rate),
-            );
-            Ok(())
+            set_rate(s, value, |upkeep| &mut upkeep.compaction_rate, Keyspace::set_compaction_rate)
         },
     ),
     live(
@@ -191,6 +179,18 @@ fn set_cache(server: &Shared, value: &str) -> Result<(), String> {
     let bytes = memory(value, 0)?;
     server.keyspace.set_cache_bytes(bytes);
     server.settings.set_cache_bytes(bytes);
+    Ok(())
+}
+
+fn set_rate(
+    server: &Shared,
+    value: &str,
+    setting: fn(&mut Upkeep) -> &mut u64,
+    apply: fn(&Keyspace, u64),
+) -> Result<(), String> {
+    let rate = memory(value, 0)? as u64;
+    let change = |upkeep: &mut Upkeep| *setting(upkeep) = rate;
+    server.settings.set_upkeep(change, |_| apply(&server.keyspace, rate));
     Ok(())
 }
 
