@@ -22,6 +22,12 @@ pub enum Error {
     NanOrInfinity,
     /// There is no such key.
     NoSuchKey,
+    /// The string is no HyperLogLog.
+    NotHyperLogLog,
+    /// The string begins as a HyperLogLog, and does not go on as one.
+    CorruptHyperLogLog,
+    /// Values of this type are not held.
+    Unsupported(&'static str),
     /// The log could not be read or written.
     Storage(bitcask_core::Error),
     /// A record of `key` passes its CRC and yet does not decode.
@@ -53,6 +59,9 @@ impl fmt::Display for Error {
             Error::Overflow => f.write_str("the sum does not fit into 64 bits"),
             Error::NanOrInfinity => f.write_str("the sum is not a finite number"),
             Error::NoSuchKey => f.write_str("there is no such key"),
+            Error::NotHyperLogLog => f.write_str("the string is no HyperLogLog"),
+            Error::CorruptHyperLogLog => f.write_str("the HyperLogLog is corrupt"),
+            Error::Unsupported(what) => write!(f, "the value is {what}, which is not supported"),
             Error::Storage(e) => e.fmt(f),
             Error::Damaged { key, reason } => {
                 write!(f, "the value of '{}' is damaged: {reason}", key.escape_ascii())

@@ -9,6 +9,7 @@ use crate::bitmap::ops::{self, BitOp};
 use crate::bitmap::{Ids, bytes as strings, encoding};
 use crate::derivation::{Derivation, Source, SourcePage};
 use crate::layout::{self, Span};
+pub use crate::rdb::fuzzing::{example_payloads, payload};
 use crate::record::{self, Base, Delta, RecordFold};
 use crate::split;
 use crate::text::Writes;

@@ -3,6 +3,8 @@
 mod bit_op;
 mod compaction;
 mod concurrency;
+mod hyperloglog;
+mod listing;
 mod model;
 mod robustness;
 mod scan;

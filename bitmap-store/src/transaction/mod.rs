@@ -7,8 +7,11 @@
 mod bit_op;
 mod bits;
 mod commit;
+mod dump;
+mod hyperloglog;
 mod keys;
-mod number;
+mod listing;
+pub(crate) mod number;
 mod search;
 mod strings;
 
@@ -18,6 +21,7 @@ use crate::stripe::Stripe;
 use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
 use crate::{Db, Error, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
+pub use listing::Listing;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
