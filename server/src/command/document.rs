@@ -14,6 +14,7 @@ pub(crate) enum Category {
     Write,
     String,
     Bitmap,
+    HyperLogLog,
     Admin,
     Fast,
     Slow,
@@ -24,12 +25,13 @@ pub(crate) enum Category {
 
 impl Category {
     /// In Redis' order.
-    pub(crate) const ALL: [Category; 11] = [
+    pub(crate) const ALL: [Category; 12] = [
         Category::Keyspace,
         Category::Read,
         Category::Write,
         Category::String,
         Category::Bitmap,
+        Category::HyperLogLog,
         Category::Admin,
         Category::Fast,
         Category::Slow,
@@ -45,6 +47,7 @@ impl Category {
             Category::Write => "write",
             Category::String => "string",
             Category::Bitmap => "bitmap",
+            Category::HyperLogLog => "hyperloglog",
             Category::Admin => "admin",
             Category::Fast => "fast",
             Category::Slow => "slow",
@@ -68,6 +71,7 @@ impl Category {
             Category::Write => spec.flags.has(Flags::WRITE),
             Category::String => spec.group == Group::String,
             Category::Bitmap => spec.group == Group::Bitmap,
+            Category::HyperLogLog => spec.group == Group::HyperLogLog,
             Category::Admin => {
                 spec.flags.has(Flags::ADMIN) || spec.flags.has(Flags::ADMIN_CATEGORY)
             }
@@ -215,12 +219,16 @@ mod tests {
             let spec = command.spec;
             let mut keys = Vec::new();
             for (run, access) in spec.key_runs() {
-                assert!(!spec.flags.has(Flags::READONLY) || access.starts_with("RO"));
+                // PFCOUNT remembers what it has counted.
+                let only_reads =
+                    spec.flags.has(Flags::READONLY) && !spec.flags.has(Flags::MAY_REPLICATE);
+                assert!(!only_reads || access.starts_with("RO"));
                 keys.extend(KeyPositions::of(run, 8));
             }
             assert_eq!(keys, KeyPositions::of(spec.keys, 8).collect::<Vec<_>>());
             let changes = spec.key_runs().iter().any(|(_, access)| !access.starts_with("RO"));
-            let writes = spec.flags.has(Flags::WRITE) && !keys.is_empty();
+            let writes = spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::MAY_REPLICATE);
+            let writes = writes && !keys.is_empty();
             assert_eq!(changes, writes, "{}", command.full_name);
         }
     }

@@ -94,6 +94,10 @@ impl From<Error> for CommandError {
             Error::Overflow => Self::OVERFLOW,
             Error::NanOrInfinity => Self::text("ERR increment would produce NaN or Infinity"),
             Error::NoSuchKey => Self::NO_SUCH_KEY,
+            Error::NotHyperLogLog => {
+                Self::text("WRONGTYPE Key is not a valid HyperLogLog string value.")
+            }
+            Error::CorruptHyperLogLog => Self::text("INVALIDOBJ Corrupted HLL object detected"),
             damaged if damaged.is_damage() => Self::new(format!("{} {damaged}", Self::DAMAGED)),
             Error::Storage(cause) => Self::new(format!(
                 "{} Errors writing to or reading from the log: {cause}",

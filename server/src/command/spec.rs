@@ -140,6 +140,8 @@ impl Flags {
     pub(crate) const ALLOW_BUSY: Flags = Flags(1 << 13);
     pub(crate) const NO_MULTI: Flags = Flags(1 << 14);
     pub(crate) const MOVABLE_KEYS: Flags = Flags(1 << 15);
+    /// It only reads, and may change how a value is kept (PFCOUNT). `COMMAND INFO` does not print it.
+    pub(crate) const MAY_REPLICATE: Flags = Flags(1 << 16);
 
     /// Ours: runs even inside `MULTI` instead of being queued (EXEC, DISCARD, WATCH …).
     pub(crate) const MULTI_OK: Flags = Flags(1 << 24);
@@ -160,6 +162,9 @@ impl Flags {
     /// Ours: belongs to Redis' ACL category of commands about keys of any type.
     pub(crate) const KEYSPACE: Flags = Flags(1 << 29);
 
+    /// Ours: locks the keys that it finds one after the other. In a transaction it needs the whole keyspace, unless
+    /// it is KEYS without options.
+    pub(crate) const BY_KEY: Flags = Flags(1 << 22);
     /// Ours: belongs to Redis' ACL category of commands about the connection, whatever its chapter.
     pub(crate) const CONNECTION: Flags = Flags(1 << 23);
 
@@ -234,16 +239,18 @@ pub(crate) enum Group {
     Generic,
     String,
     Bitmap,
+    HyperLogLog,
     Transactions,
     Connection,
     Server,
 }
 
 impl Group {
-    pub(crate) const ALL: [Group; 6] = [
+    pub(crate) const ALL: [Group; 7] = [
         Group::Generic,
         Group::String,
         Group::Bitmap,
+        Group::HyperLogLog,
         Group::Transactions,
         Group::Connection,
         Group::Server,
@@ -255,6 +262,7 @@ impl Group {
             Group::Generic => "generic",
             Group::String => "string",
             Group::Bitmap => "bitmap",
+            Group::HyperLogLog => "hyperloglog",
             Group::Transactions => "transactions",
             Group::Connection => "connection",
             Group::Server => "server",

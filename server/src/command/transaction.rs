@@ -79,8 +79,11 @@ impl Queue {
 
     /// Whether the transaction needs all keys: a command does, or their database is not known yet.
     pub(crate) fn needs_everything(&self) -> bool {
-        self.commands.iter().any(|command| {
-            command.spec.flags.has(Flags::EXCLUSIVE)
+        self.iter().any(|(command, request)| {
+            let finds_keys = command.spec.flags.has(Flags::BY_KEY)
+                && (command.spec.flags.has(Flags::WRITE) || request.len() > 2);
+            finds_keys
+                || command.spec.flags.has(Flags::EXCLUSIVE)
                 || command.spec.flags.has(Flags::OTHER_DB)
                 || command.spec.name == "select"
         })

@@ -4,7 +4,9 @@ mod bitmap;
 mod client;
 mod config;
 mod connection;
+mod dump;
 mod expire;
+mod hyperloglog;
 mod introspection;
 mod keys;
 mod server;
@@ -15,11 +17,13 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 10] = [
+pub(crate) const FAMILIES: [&[CommandSpec]; 12] = [
     keys::COMMANDS,
     expire::COMMANDS,
+    dump::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,

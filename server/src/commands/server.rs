@@ -6,7 +6,7 @@ mod lolwut;
 use crate::clock;
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys, parse_int};
 use crate::info;
-use bitmap_store::{Bytes, DATABASES, Db};
+use bitmap_store::{Bytes, DATABASES, Db, Encoding};
 use lolwut::lolwut;
 use resp::Reply;
 use std::sync::atomic::Ordering;
@@ -466,9 +466,20 @@ fn object_encoding(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Co
     })
 }
 
-/// `OBJECT REFCOUNT key`: a value belongs to its key alone.
+/// `OBJECT REFCOUNT key`: a value belongs to its key alone; but Redis has one object for each small number.
 fn object_ref_count(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.looked_up_key(args.key()?, false)? { Reply::Int(1) } else { Reply::Null })
+    const SHARED: i64 = i32::MAX as i64;
+    let key = args.key()?;
+    let encoding = cx.tx.encoding(cx.db, key)?;
+    cx.looked_up(encoding.is_some());
+    Ok(match encoding {
+        None => Reply::Null,
+        Some(Encoding::Int) => {
+            let number = cx.tx.get(cx.db, key)?.and_then(|text| parse_int(&text));
+            Reply::Int(if number.is_some_and(|n| (0..10_000).contains(&n)) { SHARED } else { 1 })
+        }
+        Some(_) => Reply::Int(1),
+    })
 }
 
 /// `OBJECT IDLETIME key`: times of access are not kept.

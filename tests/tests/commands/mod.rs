@@ -3,8 +3,11 @@
 //! With `BITMAPISTD=/usr/bin/redis-server` the same scripts run against Redis.
 
 mod bitmap;
+mod bitraft;
 mod connection;
+mod dump;
 mod expire;
+mod hyperloglog;
 mod keys;
 mod server;
 mod string;

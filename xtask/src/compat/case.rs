@@ -21,6 +21,8 @@ pub enum Step {
     Aside(Case),
     /// A whole `SCAN` with these options on both; the keys must be the same.
     Scan(Vec<Vec<u8>>),
+    /// What each DUMPs of this key, the other RESTOREs; then both print what they have got.
+    Carry(Vec<u8>),
     /// `DBSIZE` on both; expired keys count until they are removed, which may take a moment.
     Size,
     /// Waits until keys that expire in a few milliseconds have.

@@ -30,7 +30,9 @@ impl Compare {
             b"keys" => Compare::Unordered,
             b"ttl" | b"expiretime" => Compare::Seconds,
             b"pttl" | b"pexpiretime" => Compare::Milliseconds,
-            b"randomkey" | b"scan" | b"time" | b"lastsave" | b"info" | b"lolwut" => Compare::Shape,
+            b"randomkey" | b"scan" | b"time" | b"lastsave" | b"info" | b"lolwut" | b"dump" => {
+                Compare::Shape
+            }
             b"hello" => Compare::Fields,
             _ => Compare::Exact,
         }

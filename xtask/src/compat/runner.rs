@@ -117,6 +117,10 @@ impl Runner {
                         self.exchange(&mut waiting, false)?;
                         self.scan(&options)?;
                     }
+                    Step::Carry(key) => {
+                        self.exchange(&mut waiting, false)?;
+                        self.carry(&key)?;
+                    }
                     Step::Size => {
                         self.exchange(&mut waiting, false)?;
                         self.size()?;
@@ -271,6 +275,41 @@ impl Runner {
             let shown = format!("  {text}\n    only one of them has {}", names.join(" "));
             self.report("SCAN".into(), &shown, &history);
         }
+        Ok(())
+    }
+
+    /// Takes a value from each to the other.
+    fn carry(&mut self, key: &[u8]) -> Result<(), String> {
+        const CARRIED: &[u8] = b"carried";
+        let mut dumps = Vec::new();
+        for side in &mut self.sides {
+            let dump = side.main.call(&[b"DUMP", key]);
+            dumps.push(side.named(dump)?);
+        }
+        self.sent += 1;
+        let payloads: Vec<&[u8]> = dumps.iter().filter_map(Value::text).collect();
+        let mut found = Vec::new();
+        // Crosswise.
+        for (side, payload) in self.sides.iter_mut().zip(payloads.iter().rev()) {
+            let restored = side.main.call(&[b"RESTORE", CARRIED, b"0", payload, b"REPLACE"]);
+            let got = [side.named(restored)?, {
+                let value = side.main.call(&[b"GET", CARRIED]);
+                side.named(value)?
+            }];
+            let dump = side.main.call(&[b"DUMP", CARRIED]);
+            found.push((got, side.named(dump)?.text().is_some()));
+        }
+        self.sent += 3;
+        let both = payloads.len() == found.len() && payloads.len() != 1;
+        if self.tainted || both && (found.is_empty() || found[0] == found[1]) {
+            return Ok(());
+        }
+        let shown = format!(
+            "  DUMP here and RESTORE there\n    ours    {}\n    theirs  {}\n    {found:?}",
+            dumps[0], dumps[1]
+        );
+        let history = self.history.about(std::iter::once(key));
+        self.report("DUMP".into(), &shown, &history);
         Ok(())
     }
 

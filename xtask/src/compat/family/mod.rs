@@ -3,7 +3,9 @@
 mod arity;
 mod bitmaps;
 mod connection;
+mod dumps;
 mod expire;
+mod hyperloglog;
 mod keys;
 mod server;
 mod strings;
@@ -25,6 +27,8 @@ pub enum Family {
     Expire,
     Strings,
     Bitmaps,
+    HyperLogLog,
+    Dumps,
     Transactions,
     Arity,
 }
@@ -37,6 +41,8 @@ impl Family {
         Family::Expire,
         Family::Strings,
         Family::Bitmaps,
+        Family::HyperLogLog,
+        Family::Dumps,
         Family::Transactions,
         Family::Arity,
     ];
@@ -50,6 +56,8 @@ impl Family {
             Family::Expire => 14,
             Family::Strings => 34,
             Family::Bitmaps => 40,
+            Family::HyperLogLog => 12,
+            Family::Dumps => 6,
             Family::Transactions => 5,
             Family::Arity => 8,
         }
@@ -83,6 +91,8 @@ impl Maker {
             Family::Expire => expire::make(random, out),
             Family::Strings => out.push(Step::Send(strings::make(random))),
             Family::Bitmaps => bitmaps::make(random, out),
+            Family::HyperLogLog => out.push(Step::Send(hyperloglog::make(random))),
+            Family::Dumps => dumps::make(random, out),
             Family::Transactions => transactions::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
         }
