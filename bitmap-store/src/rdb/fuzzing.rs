@@ -32,7 +32,7 @@ pub fn example_payloads() -> Vec<Vec<u8>> {
     let ziplist = b"\x17\x17\0\0\0\x12\0\0\0\x03\0\0\xc0\x01\0\x04\xc0\x02\0\x04\xc0\x03\0\xff";
     bodies.push([&b"\x0a"[..], ziplist].concat());
     bodies.push([&b"\x0e\x02"[..], ziplist, ziplist].concat());
-    bodies.push(b"\x09\x1e\x02\x03foo\x03\x02bar..\x05hello\xfe\x05\0\0\0\0world\xff".to_vec());
+    bodies.push(b"\x09\x1a\x02\x03foo\x03\x02bar..\x05hello\x05\0world\xff".to_vec());
     bodies.push(b"\x03\x02\x01a\x031.5\x01b\xff".to_vec());
     bodies.push(b"\x01\x02\x01a\xc0\x05".to_vec());
     bodies.push(b"\x14\x0c\x0c\0\0\0\x02\0\x05\x01\x81a\x02\xff".to_vec());

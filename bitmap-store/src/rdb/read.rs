@@ -54,7 +54,7 @@ struct Reader<'a> {
     left: usize,
 }
 
-/// Reads a type and a value, and nothing behind it.
+/// Reads a type and a value. What is behind them means nothing, as in Redis.
 pub(super) fn value(body: &[u8]) -> Result<Value, Error> {
     let mut reader = Reader { input: Input(body), left: MEMORY };
     let kind = reader.input.byte()?;
@@ -67,9 +67,6 @@ pub(super) fn value(body: &[u8]) -> Result<Value, Error> {
     };
     if is_empty {
         return Err(Error::Malformed("a collection is empty"));
-    }
-    if !reader.input.is_empty() {
-        return Err(Error::Malformed("something is behind the value"));
     }
     Ok(value)
 }

@@ -39,7 +39,10 @@ pub(super) fn each<'a>(
 fn length(input: &mut Input<'_>) -> Result<usize, &'static str> {
     match input.byte()? {
         END => Err("a zipmap has an end in its middle"),
-        LONG => Ok(u32::from_le_bytes(input.array()?) as usize),
+        LONG => match u32::from_le_bytes(input.array()?) {
+            long if long >= u32::from(LONG) => Ok(long as usize),
+            _ => Err("a zipmap has a short length in the long form"),
+        },
         short => Ok(usize::from(short)),
     }
 }
@@ -59,12 +62,15 @@ mod tests {
 
     #[test]
     fn fields_are_read_and_unused_bytes_are_skipped() {
-        let map = b"\x02\x03foo\x03\x02bar..\x05hello\xfe\x05\0\0\0\0world\xff";
+        let map = b"\x02\x03foo\x03\x02bar..\x05hello\x05\0world\xff";
         assert_eq!(read(map), Ok(vec![(&b"foo"[..], &b"bar"[..]), (b"hello", b"world")]));
         for len in 0..map.len() {
             assert!(read(&map[..len]).is_err(), "cut to {len}");
         }
         assert!(read(b"\x01\x03foo\x03\x02bar..\x05hello\x05\0world\xff").is_err(), "the count");
+        assert!(read(b"\x01\x03foo\xfe\x03\0\0\0\0bar\xff").is_err(), "a long length");
+        let long = [&b"\x01\x03foo\xfe\xfe\0\0\0\0"[..], &[b'x'; 254], &[END]].concat();
+        assert_eq!(read(&long), Ok(vec![(&b"foo"[..], &[b'x'; 254][..])]));
         assert!(read(b"\xfe\x03foo\x03\0bar\xff").is_ok(), "no count");
         assert!(read(b"\x01\x03foo\x03\0bar\xff\xff").is_err(), "more behind it");
         assert_eq!(read(b"\x00\xff"), Ok(vec![]));
