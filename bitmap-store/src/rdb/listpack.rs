@@ -202,7 +202,7 @@ mod tests {
         /// No byte of it is without a meaning.
         #[test]
         fn a_changed_byte_is_refused_or_changes_an_element(
-            elements in vec(vec(b'0'..b'9', 0..6), 1..6), at in any::<prop::sample::Index>(), bit in 0..8_u8
+            elements in vec(vec(b'0'..=b'9', 0..6), 1..6), at in any::<prop::sample::Index>(), bit in 0..8_u8
         ) {
             let good = packed(&elements);
             let mut bad = good.clone();

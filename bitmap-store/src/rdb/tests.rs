@@ -190,7 +190,7 @@ fn payloads_of_redis_are_read_and_those_without_compression_written_alike() {
         (string("7"), b"\0\xc0\x07\n\0t\xcdH\xa2\x83\xab\xce\x92"),
         (string("1234567"), b"\0\xc2\x87\xd6\x12\0\n\0\xe9>\x1e6+;|^"),
         (string("12345678901234567890"), b"\0\x1412345678901234567890\n\0\xbd7$>\xe8=\xf2\xb1"),
-        (string("12345678901"), b"\0\x0b12345678901\n\00NR\xd7'\x17e\x10"),
+        (string("12345678901"), b"\0\x0b12345678901\n\x000NR\xd7'\x17e\x10"),
         (string("hello"), b"\0\x05hello\n\0cr\xdfve4 \n"),
         (string(""), b"\0\0\n\0]\x9b\\@\x0f\x7f\xa2\xda"),
         (Value::List(texts(&["a", "-5", "300", "a longer element of a list", "70000", "5000000000"])), b"\x12\x01\x02;;\0\0\0\x06\0\x81a\x02\xdf\xfb\x02\xc1,\x02\x9aa longer element of a list\x1b\xf2p\x11\x01\x04\xf4\0\xf2\x05*\x01\0\0\0\x09\xff\n\0\xb74\x98\x985\x88\xd8>"),

@@ -1,6 +1,6 @@
 //! Zipmaps: small hashes in one string, before Redis 2.6. They are read, and never written.
 //!
-//! A byte with the count of fields (254 and above: not known), then for each the length of its name, its
+//! A byte with the count of fields (254: not known), then for each the length of its name, its
 //! name, the length of its value, a byte that says how many unused bytes are behind the value, the value, and these;
 //! at the end `0xff`. A length is a byte below 254, or 254 and four bytes, little endian.
 
@@ -30,7 +30,7 @@ pub(super) fn each<'a>(
     if input.len() != 1 {
         return Err("a zipmap ends before its end");
     }
-    if said < LONG && usize::from(said) != count {
+    if said != LONG && usize::from(said) != count {
         return Err("a zipmap has another count than it says");
     }
     Ok(())
@@ -51,7 +51,9 @@ fn length(input: &mut Input<'_>) -> Result<usize, &'static str> {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, &'static str> {
+    type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
+
+    fn read(bytes: &[u8]) -> Result<Pairs<'_>, &'static str> {
         let mut found = Vec::new();
         each(bytes, &mut |field, value| {
             found.push((field, value));

@@ -218,10 +218,13 @@ mod tests {
 
     #[test]
     fn differences_that_are_near_are_one_part() {
-        assert_eq!(differences(b"abcdefghijkl", b"abcdefghijkl"), []);
-        assert_eq!(differences(b"abcdefghijkl", b"Abcdefghijk!"), [0..1, 11..12]);
-        assert_eq!(differences(b"abcdefghijkl", b"AbcdeFghijkl"), [0..6]);
-        assert_eq!(differences(b"ab", b"abcd"), [2..4]);
-        assert_eq!(differences(b"", b""), []);
+        let ends = |old: &[u8], new: &[u8]| -> Vec<(usize, usize)> {
+            differences(old, new).into_iter().map(|part| (part.start, part.end)).collect()
+        };
+        assert_eq!(ends(b"abcdefghijkl", b"abcdefghijkl"), []);
+        assert_eq!(ends(b"abcdefghijkl", b"Abcdefghijk!"), [(0, 1), (11, 12)]);
+        assert_eq!(ends(b"abcdefghijkl", b"AbcdeFghijkl"), [(0, 6)]);
+        assert_eq!(ends(b"ab", b"abcd"), [(2, 4)]);
+        assert_eq!(ends(b"", b""), []);
     }
 }

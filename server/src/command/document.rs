@@ -173,7 +173,7 @@ pub(crate) fn markdown() -> String {
         "# Commands\n\n\
          Generated from the server's table of commands by `bitmapistd --print-commands`. *Arity* counts\n\
          the command's name; a negative one is a minimum. *Since* is the version of Redis that brought the\n\
-         command.\n",
+         command; 0.1.0 is one of ours.\n",
     );
     for group in Group::ALL {
         let name = group.name();
