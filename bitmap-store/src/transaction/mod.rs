@@ -6,18 +6,23 @@
 
 mod bit_op;
 mod bits;
+mod collection;
 mod commit;
+mod hash;
 mod keys;
+mod log_tree;
 mod number;
 mod search;
 mod strings;
+mod walk;
 
 use crate::keyspace::Shared;
 use crate::layout::{self, Name, Span};
 use crate::stripe::Stripe;
 use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
-use crate::{Db, Error, MAX_KEY_BYTES};
+use crate::{Db, Error, Kind, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
+pub(crate) use number::integer;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -183,6 +188,14 @@ impl<'a> Transaction<'a> {
         Ok(self.found.then_some(entry))
     }
 
+    /// As [`Transaction::read`], of a key that must hold a string.
+    fn read_string(&mut self, at: &At) -> Result<Option<&mut KeyEntry>, Error> {
+        match self.read(at)? {
+            Some(entry) if entry.value.kind() != Some(Kind::String) => Err(Error::WrongType),
+            found => Ok(found),
+        }
+    }
+
     /// The key's entry, to be changed: from now on the transaction's own. What had expired is gone.
     fn touch(&mut self, at: &At) -> Result<&mut KeyEntry, Error> {
         let now = self.now;
@@ -234,6 +247,11 @@ impl<'a> Transaction<'a> {
 
     /// Drops a value's pages.
     fn discard(&mut self, at: &At, value: Value) {
+        if let Value::Tree(tree) = &value {
+            let stripe = self.guards.stripe(at.stripe);
+            stripe.forget_pages(&self.shared.backing.budget, &layout::pages(at.db, tree.id));
+            self.pending.dropped.push((at.db, tree.id));
+        }
         if let Value::Paged(paged) = value {
             let stripe = self.guards.stripe(at.stripe);
             for page in &paged.pages {
@@ -263,9 +281,12 @@ impl<'a> Transaction<'a> {
         }
         for (stripe, name) in &pending.touched {
             let stripe = self.guards.stripe(*stripe);
-            if let Some(Cached::Key(KeyEntry { value: Value::Paged(paged), .. })) =
-                stripe.cache.remove(budget, name)
-            {
+            let Some(Cached::Key(entry)) = stripe.cache.remove(budget, name) else { continue };
+            if let Value::Tree(tree) = &entry.value {
+                // Clean ones, too: see below.
+                stripe.forget_pages(budget, &layout::pages(Db(name[0]), tree.id));
+            }
+            if let Value::Paged(paged) = entry.value {
                 // Clean ones, too: the bitmap may have come from another stripe, and goes back there. Whoever
                 // found them here later would find what they were then.
                 let spans = paged.pages.iter().map(|page| page.span).chain(paged.dirty);
