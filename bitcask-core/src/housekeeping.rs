@@ -1,6 +1,7 @@
 //! What happens beside the callers: a sync every second, hints for sealed segments, and compaction.
 
 use crate::log::lock;
+use crate::storage::disk;
 use crate::store::Store;
 use crate::sync::thread::JoinHandle;
 use crate::sync::{Condvar, Mutex, PoisonError, thread};
@@ -21,7 +22,12 @@ impl Housekeeper {
     pub(crate) fn start(store: &Weak<Store>) -> std::io::Result<Self> {
         let mut housekeeper = Housekeeper { stop: Arc::default(), threads: Vec::new() };
         housekeeper.spawn("bitcask-sync", store, Store::sync_if_due)?;
-        housekeeper.spawn("bitcask-hints", store, |store| store.write_due_hints())?;
+        // An index is sorted for a second or more, which nobody waits for.
+        housekeeper.spawn("bitcask-hints", store, |store| {
+            disk::give_way();
+            store.write_due_hints();
+            store.compaction.free();
+        })?;
         housekeeper.spawn("bitcask-compact", store, Store::compact_if_due)?;
         Ok(housekeeper)
     }

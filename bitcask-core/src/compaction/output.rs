@@ -4,7 +4,6 @@ use crate::Error;
 use crate::format::hint::Totals;
 use crate::format::segment::{self as format, HEADER_LEN, Head, Salt};
 use crate::log::{Log, Segment, io_error, sync_error};
-use crate::recovery;
 use crate::storage::{self, File};
 use std::io;
 use std::sync::Arc;
@@ -104,19 +103,14 @@ impl Output {
             let e = io_error(dir, &name, "rename", e);
             return Err((self.abandon(), e));
         }
-        // Before its hint is written, which syncs the directory, too: of two syncs, the second may say that all is well
-        // after the first has failed.
         dir.sync().map_err(|e| (id, sync_error(dir, &name, "make durable", e)))?;
         let segment = Segment::new(id, self.file, self.head, self.written);
-        if let Ok(map) = segment.file.map() {
-            // Without it the next start takes longer.
-            let _ = recovery::write_hint(dir, &segment, (*map).as_ref());
-        }
         segment.note_totals(&self.totals);
         segment.book(self.deletions);
         segment.seal();
         let segment = Arc::new(segment);
         log.add(&segment);
+        log.want_hints([id]);
         Ok(segment)
     }
 

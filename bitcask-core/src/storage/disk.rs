@@ -6,7 +6,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -140,6 +140,15 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
     fs::File::open(parent)?.sync_all()
 }
 
+/// Lets every other thread go before the one that calls this, from now on. It does as much as it can if the system
+/// refuses.
+pub(crate) fn give_way() {
+    const NICENESS: i32 = 10;
+    // Of a thread, on Linux; of the whole process elsewhere, which would be no use.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICENESS);
+}
+
 /// True if a process of this number is running on this machine.
 pub(crate) fn is_running(pid: i32) -> bool {
     let Some(pid) = rustix::process::Pid::from_raw(pid.max(0)) else { return false };
@@ -172,7 +181,12 @@ impl Dir for DiskDir {
 
     fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn File>> {
         let file = fs::OpenOptions::new().read(true).write(writable).open(self.join(name)?)?;
-        Ok(Arc::new(DiskFile(file)))
+        match file.try_lock_shared() {
+            // It was removed a moment ago, and its space is about to go.
+            Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::NotFound.into()),
+            // A file system without locks has nobody cut a file, either.
+            Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(Arc::new(DiskFile(file))),
+        }
     }
 
     fn mode(&self, name: &str) -> io::Result<u32> {
@@ -256,6 +270,16 @@ impl File for DiskFile {
 
     fn map(&self) -> io::Result<Map> {
         mmap::map(&self.0)
+    }
+
+    fn cut_unnamed(&self, len: u64) -> io::Result<bool> {
+        let is_unnamed = self.0.metadata()?.nlink() == 0;
+        // Whoever has it open to read it has a share of its lock.
+        if !is_unnamed || self.0.try_lock().is_err() {
+            return Ok(false);
+        }
+        self.0.set_len(len)?;
+        Ok(true)
     }
 
     fn map_front(&self, len: u64) -> io::Result<Map> {

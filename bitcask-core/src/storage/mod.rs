@@ -65,6 +65,12 @@ pub trait File: Send + Sync + Debug {
     fn sync_data(&self) -> io::Result<()>;
     /// The whole contents, for walking. Only for files that no longer change.
     fn map(&self) -> io::Result<Map>;
+    /// Cuts the file to `len` bytes if it has no name any more, and nobody else has it open: else false. Nothing of it
+    /// may be mapped in this process.
+    fn cut_unnamed(&self, len: u64) -> io::Result<bool> {
+        let _ = len;
+        Ok(false)
+    }
     /// The first `len` bytes, for reading here and there. Only where these no longer change; the file may grow.
     fn map_front(&self, len: u64) -> io::Result<Map>;
 }
