@@ -13,6 +13,7 @@ mod golden;
 mod iteration;
 mod mapped;
 mod model;
+mod moment_races;
 mod opening;
 mod recovery;
 mod salvage;
