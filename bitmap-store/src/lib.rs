@@ -36,6 +36,7 @@
 
 mod bitmap;
 mod cache;
+mod collection;
 mod cursor;
 mod db;
 mod derivation;
@@ -75,5 +76,5 @@ pub use inspect::{fold, is_keyspace};
 pub use keyspace::{Keyspace, Options, Sizes, Stats};
 pub use kind::{Encoding, Kind};
 pub use scan::Reclaimed;
-pub use transaction::{Listing, Transaction};
+pub use transaction::{Listing, Pair, Transaction, Visit};
 pub use watch::Watch;

@@ -22,7 +22,7 @@
 //! significant, and all but the first marked by their highest bit.
 
 use super::input::{Element, Input};
-use crate::transaction::number;
+use crate::transaction::integer;
 
 const HEADER_LEN: usize = 6;
 const END: u8 = 0xff;
@@ -119,7 +119,7 @@ impl Listpack {
     pub(super) fn push(&mut self, element: &[u8]) {
         let start = self.bytes.len();
         let out = &mut self.bytes;
-        match (number::integer(element), element.len()) {
+        match (integer(element), element.len()) {
             (Some(n), _) => put_number(n, out),
             (None, len @ 0..64) => out.push(0x80 | len as u8),
             (None, len @ 64..4096) => {
@@ -130,7 +130,7 @@ impl Listpack {
                 out.extend_from_slice(&(len as u32).to_le_bytes());
             }
         }
-        if number::integer(element).is_none() {
+        if integer(element).is_none() {
             out.extend_from_slice(element);
         }
         let (link, len) = back_link(self.bytes.len() - start);

@@ -4,7 +4,7 @@
 //! Redis trusts that of a listpack.
 
 use super::{Value, intset, listpack::Listpack, lzf, score};
-use crate::transaction::number;
+use crate::transaction::integer;
 use std::cmp::Ordering;
 
 /// Longest hash in a listpack, and longest sorted set.
@@ -55,7 +55,7 @@ fn put_length(len: usize, out: &mut Vec<u8>) {
 
 fn put_string(bytes: &[u8], out: &mut Vec<u8>) {
     if bytes.len() <= NUMBER_BYTES
-        && let Some(n) = number::integer(bytes)
+        && let Some(n) = integer(bytes)
         && let Ok(n) = i32::try_from(n)
     {
         let (kind, len) = match n {
@@ -103,7 +103,7 @@ fn put_list(elements: &[Vec<u8>], out: &mut Vec<u8>) {
 fn put_set(members: &[Vec<u8>], out: &mut Vec<u8>) {
     if members.len() <= INTSET_ENTRIES
         && let Some(mut numbers) =
-            members.iter().map(|member| number::integer(member)).collect::<Option<Vec<i64>>>()
+            members.iter().map(|member| integer(member)).collect::<Option<Vec<i64>>>()
     {
         numbers.sort_unstable();
         out.push(11);

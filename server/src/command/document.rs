@@ -14,30 +14,44 @@ pub(crate) enum Category {
     Write,
     String,
     Bitmap,
-    HyperLogLog,
     Admin,
     Fast,
     Slow,
+    Blocking,
     Dangerous,
     Connection,
     Transaction,
+    Set,
+    SortedSet,
+    List,
+    Hash,
+    HyperLogLog,
+    PubSub,
+    Scripting,
 }
 
 impl Category {
     /// In Redis' order.
-    pub(crate) const ALL: [Category; 12] = [
+    pub(crate) const ALL: [Category; 19] = [
         Category::Keyspace,
         Category::Read,
         Category::Write,
+        Category::Set,
+        Category::SortedSet,
+        Category::List,
+        Category::Hash,
         Category::String,
         Category::Bitmap,
         Category::HyperLogLog,
+        Category::PubSub,
         Category::Admin,
         Category::Fast,
         Category::Slow,
+        Category::Blocking,
         Category::Dangerous,
         Category::Connection,
         Category::Transaction,
+        Category::Scripting,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -47,13 +61,20 @@ impl Category {
             Category::Write => "write",
             Category::String => "string",
             Category::Bitmap => "bitmap",
-            Category::HyperLogLog => "hyperloglog",
             Category::Admin => "admin",
             Category::Fast => "fast",
             Category::Slow => "slow",
             Category::Dangerous => "dangerous",
             Category::Connection => "connection",
             Category::Transaction => "transaction",
+            Category::Blocking => "blocking",
+            Category::Set => "set",
+            Category::SortedSet => "sortedset",
+            Category::List => "list",
+            Category::Hash => "hash",
+            Category::HyperLogLog => "hyperloglog",
+            Category::PubSub => "pubsub",
+            Category::Scripting => "scripting",
         }
     }
 
@@ -71,7 +92,6 @@ impl Category {
             Category::Write => spec.flags.has(Flags::WRITE),
             Category::String => spec.group == Group::String,
             Category::Bitmap => spec.group == Group::Bitmap,
-            Category::HyperLogLog => spec.group == Group::HyperLogLog,
             Category::Admin => {
                 spec.flags.has(Flags::ADMIN) || spec.flags.has(Flags::ADMIN_CATEGORY)
             }
@@ -84,6 +104,14 @@ impl Category {
                     || spec.group == Group::Connection && spec.flags != Flags::NONE
             }
             Category::Transaction => spec.group == Group::Transactions,
+            Category::Blocking => spec.flags.has(Flags::BLOCKING),
+            Category::Set => spec.group == Group::Set,
+            Category::SortedSet => spec.group == Group::SortedSet,
+            Category::List => spec.group == Group::List,
+            Category::Hash => spec.group == Group::Hash,
+            Category::HyperLogLog => spec.group == Group::HyperLogLog,
+            Category::PubSub => spec.group == Group::PubSub,
+            Category::Scripting => spec.group == Group::Scripting,
         }
     }
 }
@@ -176,6 +204,9 @@ pub(crate) fn markdown() -> String {
          command; 0.1.0 is one of ours.\n",
     );
     for group in Group::ALL {
+        if table().all().iter().all(|command| command.spec.group != group) {
+            continue;
+        }
         let name = group.name();
         let title = name[..1].to_ascii_uppercase() + &name[1..];
         let _ = write!(

@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod dump;
 mod expire;
+mod hash;
 mod hyperloglog;
 mod introspection;
 mod keys;
@@ -17,13 +18,14 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 12] = [
+pub(crate) const FAMILIES: [&[CommandSpec]; 13] = [
     keys::COMMANDS,
     expire::COMMANDS,
     dump::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
+    hash::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,

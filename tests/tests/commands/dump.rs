@@ -74,6 +74,24 @@ fn a_bitmap_is_carried_as_its_string() {
 }
 
 #[test]
+fn a_hash_is_dumped_and_restored() {
+    talk(
+        r#"
+        RESTORE h 0 "\x10\x1b\x1b\x00\x00\x00\x04\x00\x84name\x05\x83Ada\x04\x84born\x05\xc7\x17\x02\xff\n\x00\xebL\xcb\xc9(\x05\\\x91" → +OK
+        HLEN h → :2
+        HGET h name → "Ada"
+        HINCRBY h born 1 → :1816
+        DUMP h → "\x10\x1b…
+        SET k text EX 100 → +OK
+        RESTORE k 0 "\x04\x01\x01f\xc3\t@F\x01vv\xe09\x00\x01vv\n\x00\xf2\x1b\xfa\n\x02\xf2t\x9c" REPLACE → +OK
+        HSTRLEN k f → :70
+        OBJECT ENCODING k → "hashtable"
+        TTL k → :-1
+        "#,
+    );
+}
+
+#[test]
 fn restore_is_part_of_a_transaction() {
     talk(
         r#"

@@ -7,6 +7,7 @@ mod bitraft;
 mod connection;
 mod dump;
 mod expire;
+mod hash;
 mod hyperloglog;
 mod keys;
 mod server;

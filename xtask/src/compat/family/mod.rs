@@ -5,6 +5,7 @@ mod bitmaps;
 mod connection;
 mod dumps;
 mod expire;
+mod hash;
 mod hyperloglog;
 mod keys;
 mod server;
@@ -29,6 +30,7 @@ pub enum Family {
     Bitmaps,
     HyperLogLog,
     Dumps,
+    Hash,
     Transactions,
     Arity,
 }
@@ -43,6 +45,7 @@ impl Family {
         Family::Bitmaps,
         Family::HyperLogLog,
         Family::Dumps,
+        Family::Hash,
         Family::Transactions,
         Family::Arity,
     ];
@@ -58,6 +61,7 @@ impl Family {
             Family::Bitmaps => 40,
             Family::HyperLogLog => 12,
             Family::Dumps => 6,
+            Family::Hash => 34,
             Family::Transactions => 5,
             Family::Arity => 8,
         }
@@ -93,6 +97,7 @@ impl Maker {
             Family::Bitmaps => bitmaps::make(random, out),
             Family::HyperLogLog => out.push(Step::Send(hyperloglog::make(random))),
             Family::Dumps => dumps::make(random, out),
+            Family::Hash => out.push(Step::Send(hash::make(random))),
             Family::Transactions => transactions::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
         }
