@@ -106,6 +106,10 @@ fn parse_writable_place(args: &mut Args<'_>) -> Result<(FieldType, u64), Command
 }
 
 fn run(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<Reply, CommandError> {
+    if steps.is_empty() {
+        // A key that holds no string is refused all the same.
+        cx.tx.strlen(cx.db, key)?;
+    }
     if !steps.iter().any(Step::writes) {
         cx.looked_up_key(key, false)?;
     }
