@@ -26,6 +26,7 @@ mod clock;
 mod command;
 mod commands;
 mod error;
+mod events;
 mod info;
 mod net;
 mod nudge;

@@ -1,6 +1,7 @@
 //! What a handler may see and change: its transaction, its session, the server, time and chance.
 
 use super::{CommandError, table};
+use crate::events::Voice;
 use crate::session::Session;
 use crate::shared::Shared;
 use bitmap_store::{Db, Transaction, UnixMillis};
@@ -16,6 +17,8 @@ pub(crate) struct Context<'a> {
     pub session: &'a mut Session,
     pub server: &'a Shared,
     pub random: &'a mut Random,
+    /// What is told of the transaction once it is committed: see [`Context::event`].
+    pub voice: Voice,
 }
 
 impl Context<'_> {

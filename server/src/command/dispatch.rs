@@ -7,6 +7,7 @@ use super::{
     Args, Command, CommandError, Context, Flags, KeyPositions, Queue, Random, http, table,
 };
 use crate::clock::Clock;
+use crate::events::Voice;
 use crate::session::{Session, Watched};
 use crate::shared::Shared;
 use crate::stats::Tally;
@@ -154,7 +155,8 @@ impl Executor {
         let (session, random) = (&mut self.session, &mut self.random);
         guarded(command, || {
             let tx = begin(server, command, request, db, now);
-            let mut cx = Context { tx, db, now, session, server, random };
+            let mut cx =
+                Context { tx, db, now, session, server, random, voice: Voice::default() };
             let reply = (command.spec.handler)(&mut cx, Args::after(request, command.words))?;
             Ok((reply, commit(cx)?))
         })
@@ -228,7 +230,8 @@ impl Executor {
                 return Ok(Position::default());
             }
             write_header(b'*', queue.len(), out);
-            let mut cx = Context { tx, db, now, session, server, random };
+            let mut cx =
+                Context { tx, db, now, session, server, random, voice: Voice::default() };
             let (start, limit) = (out.len(), server.settings.output_buffer_bytes());
             // Bytes of replies that are not sent; what they answer is done all the same.
             let mut over_limit = 0;

@@ -3,6 +3,7 @@
 use super::upkeep::{Upkeep, compression_name, parse_window, window_name};
 use super::{durability_name, parse_size};
 use crate::command::parse_int;
+use crate::events::Notify;
 use crate::logging;
 use crate::open_files;
 use crate::shared::Shared;
@@ -101,7 +102,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     fixed("maxmemory", |_| "0".into()),
     fixed("maxmemory-policy", |_| "noeviction".into()),
     fixed("min-replicas-to-write", |_| "0".into()),
-    fixed("notify-keyspace-events", |_| String::new()),
+    live("notify-keyspace-events", |s| s.settings.notify().to_string(), set_notify),
     immutable("port", |s| s.addrs.first().map_or(0, std::net::SocketAddr::port).to_string()),
     fixed("proto-max-bulk-len", |_| bitmap_store::MAX_VALUE_BYTES.to_string()),
     fixed("protected-mode", |_| "no".into()),
@@ -233,6 +234,13 @@ fn set_output_buffer(server: &Shared, value: &str) -> Result<(), String> {
             }
         }
     }
+    Ok(())
+}
+
+fn set_notify(server: &Shared, value: &str) -> Result<(), String> {
+    let notify = Notify::parse(value)
+        .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+    server.settings.set_notify(notify);
     Ok(())
 }
 

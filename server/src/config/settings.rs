@@ -1,11 +1,12 @@
 //! What `CONFIG SET` may change while the server runs.
 
 use super::{Config, Upkeep};
+use crate::events::Notify;
 use bitmap_store::Durability;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The live values of the configuration.
 pub(crate) struct Settings {
@@ -20,6 +21,7 @@ pub(crate) struct Settings {
     log_level: Mutex<String>,
     upkeep: Mutex<Upkeep>,
     pub segment_bytes: u32,
+    notify: AtomicU32,
 }
 
 impl Settings {
@@ -36,6 +38,7 @@ impl Settings {
             log_level: Mutex::new(config.log_level.clone()),
             upkeep: Mutex::new(config.upkeep.clone()),
             segment_bytes: config.segment_bytes,
+            notify: AtomicU32::new(0),
         }
     }
 
@@ -98,6 +101,15 @@ impl Settings {
 
     pub(crate) fn set_output_buffer_bytes(&self, bytes: usize) {
         self.output_buffer_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Which keyspace events are published.
+    pub(crate) fn notify(&self) -> Notify {
+        Notify::from_bits(self.notify.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_notify(&self, notify: Notify) {
+        self.notify.store(notify.bits(), Ordering::Relaxed);
     }
 
     pub(crate) fn upkeep(&self) -> Upkeep {
