@@ -5,7 +5,10 @@
 //! told in the wrong order, and a transaction that is given up says nothing.
 
 use crate::command::Context;
-use bitmap_store::Db;
+use crate::pubsub::Kind;
+use crate::shared::Shared;
+use bitmap_store::{Db, Position, UnixMillis};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What kind of change an event tells of, in Redis' classes.
@@ -43,7 +46,7 @@ const LETTERS: [char; 12] = ['g', '$', 'l', 's', 'h', 'z', 'x', 'e', 't', 'd', '
 
 /// What is published: the value of `notify-keyspace-events`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Notify(u32);
+pub struct Notify(u32);
 
 impl Notify {
     /// `K`: under the name of the key.
@@ -54,7 +57,7 @@ impl Notify {
     const ALL: u32 = (1 << Class::New as u32) - 1;
 
     /// Reads Redis' letters, of which any may come in any order; `None` if there is another one.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         text.chars().try_fold(Notify(0), |notify, letter| {
             let bits = match letter {
                 'A' => Self::ALL,
@@ -74,9 +77,14 @@ impl Notify {
         Notify(bits)
     }
 
+    /// Whether nothing is published at all.
+    pub(crate) fn is_silent(self) -> bool {
+        self.0 & (Self::KEYSPACE | Self::KEYEVENT) == 0
+    }
+
     /// Whether events of `class` are published anywhere.
     pub(crate) fn has(self, class: Class) -> bool {
-        self.0 & (1 << class as u32) != 0 && self.0 & (Self::KEYSPACE | Self::KEYEVENT) != 0
+        self.0 & (1 << class as u32) != 0 && !self.is_silent()
     }
 
     pub(crate) fn by_key(self) -> bool {
@@ -114,28 +122,211 @@ impl fmt::Display for Notify {
 /// What a transaction will say once it is committed.
 #[derive(Default)]
 pub(crate) struct Voice {
-    events: Vec<Event>,
+    said: Vec<Said>,
+    /// Where new keys are told of: whether a key was there when it was spoken of last.
+    there: BTreeMap<(u8, Box<[u8]>), bool>,
 }
 
-/// Something that happened to a key.
-struct Event {
-    name: &'static str,
+enum Said {
+    Event { name: &'static str, db: Db, key: Box<[u8]> },
+    Message { kind: Kind, channel: Box<[u8]>, text: Box<[u8]> },
+}
+
+impl Voice {
+    /// Whether there is nothing to say.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.said.is_empty()
+    }
+
+    /// The keys of a database, or of all, are gone, and nobody is told of each.
+    pub(crate) fn forget_keys(&mut self) {
+        self.there.clear();
+    }
+
+    /// Takes over what another transaction's commands said, after what was said so far.
+    #[allow(dead_code)] // for what runs commands on behalf of another
+    pub(crate) fn append(&mut self, other: Voice) {
+        self.said.extend(other.said);
+        self.there.extend(other.there);
+    }
+
+    /// Says everything, in order. It reaches nobody before the log is durable up to `position`.
+    pub(crate) fn speak(self, server: &Shared, position: Position, now: UnixMillis) {
+        let limit = server.settings.subscriber_limit();
+        let notify = server.settings.notify();
+        for said in self.said {
+            match said {
+                Said::Event { name, db, key } => {
+                    tell(server, notify, name, db, &key, position, now);
+                }
+                Said::Message { kind, channel, text } => {
+                    server.pubsub.publish(kind, &channel, &text, position, limit, now);
+                }
+            }
+        }
+    }
+}
+
+/// Publishes one event.
+pub(crate) fn tell(
+    server: &Shared,
+    notify: Notify,
+    name: &str,
     db: Db,
-    key: Box<[u8]>,
+    key: &[u8],
+    position: Position,
+    now: UnixMillis,
+) {
+    if server.pubsub.is_idle() {
+        return;
+    }
+    let limit = server.settings.subscriber_limit();
+    let publish = |channel: &[u8], text: &[u8]| {
+        server.pubsub.publish(Kind::Channel, channel, text, position, limit, now);
+    };
+    if notify.by_key() {
+        let mut channel = format!("__keyspace@{}__:", db.0).into_bytes();
+        channel.extend_from_slice(key);
+        publish(&channel, name.as_bytes());
+    }
+    if notify.by_event() {
+        publish(format!("__keyevent@{}__:{name}", db.0).as_bytes(), key);
+    }
 }
 
 impl Context<'_> {
     /// Tells that `key` of the command's database has changed: `cx.event(Class::Hash, "hset", key)`. Call it
     /// after the change, in the order in which Redis tells of several. It is published once the transaction is
     /// committed, if anybody asked for it (`notify-keyspace-events`); else this costs one look at the setting.
+    ///
+    /// That a key is new, or that another had expired and was cleared away, is told by itself, before what is
+    /// told here.
     pub(crate) fn event(&mut self, class: Class, name: &'static str, key: &[u8]) {
         self.event_in(self.db, class, name, key);
     }
 
     /// The same for a key of another database.
     pub(crate) fn event_in(&mut self, db: Db, class: Class, name: &'static str, key: &[u8]) {
-        if self.server.settings.notify().has(class) {
-            self.voice.events.push(Event { name, db, key: key.into() });
+        let notify = self.server.settings.notify();
+        if !notify.is_silent() {
+            self.tell_of_expired(notify);
+            self.tell_if_new(notify, db, key);
+            self.push_event(notify, class, name, db, key);
         }
+    }
+
+    /// Tells that a key is new although there was one of its name: Redis deletes that first (RENAME, COPY,
+    /// RESTORE).
+    pub(crate) fn event_of_new(&mut self, db: Db, key: &[u8]) {
+        let notify = self.server.settings.notify();
+        if notify.has(Class::New) {
+            self.tell_of_expired(notify);
+            self.voice.there.insert((db.0, key.into()), true);
+            self.push_event(notify, Class::New, "new", db, key);
+        }
+    }
+
+    /// Tells of a key that has been made, if it was not there before: where nothing else is told.
+    pub(crate) fn event_if_new(&mut self, key: &[u8]) {
+        let notify = self.server.settings.notify();
+        if notify.has(Class::New) {
+            self.tell_of_expired(notify);
+            self.tell_if_new(notify, self.db, key);
+        }
+    }
+
+    /// Tells that a key was looked for to read it, and is missing.
+    pub(crate) fn event_of_miss(&mut self, key: &[u8]) {
+        self.push_event(self.server.settings.notify(), Class::KeyMiss, "keymiss", self.db, key);
+    }
+
+    /// Whether events of `class` are published.
+    pub(crate) fn hears(&self, class: Class) -> bool {
+        self.server.settings.notify().has(class)
+    }
+
+    /// Publishes a message once the transaction is committed. Returns how many would hear it by now.
+    pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], text: &[u8]) -> usize {
+        let receivers = self.server.pubsub.receivers(kind, channel);
+        // Who subscribes only now may hear it, but need not.
+        if receivers > 0 {
+            let (channel, text) = (channel.into(), text.into());
+            self.voice.said.push(Said::Message { kind, channel, text });
+        }
+        receivers
+    }
+
+    /// Tells of keys that had expired and were cleared away since this was called last.
+    pub(crate) fn tell_of_expired(&mut self, notify: Notify) {
+        for (db, key) in self.tx.take_expired() {
+            if notify.has(Class::New) {
+                self.voice.there.insert((db.0, key.clone()), false);
+            }
+            if notify.has(Class::Expired) {
+                self.voice.said.push(Said::Event { name: "expired", db, key });
+            }
+        }
+    }
+
+    fn tell_if_new(&mut self, notify: Notify, db: Db, key: &[u8]) {
+        if !notify.has(Class::New) {
+            return;
+        }
+        // A key that cannot be read is not new.
+        let there = self.tx.exists(db, key).unwrap_or(true);
+        let name = (db.0, Box::from(key));
+        let before = self.voice.there.insert(name, there);
+        let before = before.unwrap_or_else(|| self.tx.was_there(db, key));
+        if there && !before {
+            self.push_event(notify, Class::New, "new", db, key);
+        }
+    }
+
+    fn push_event(
+        &mut self,
+        notify: Notify,
+        class: Class,
+        name: &'static str,
+        db: Db,
+        key: &[u8],
+    ) {
+        if notify.has(class) {
+            self.voice.said.push(Said::Event { name, db, key: key.into() });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_read_in_any_order_and_written_as_redis_writes_them() {
+        for (text, written) in [
+            ("", ""),
+            ("KEA", "AKE"),
+            ("AKE", "AKE"),
+            ("g$lshzxetdKE", "AKE"),
+            ("Eg$", "g$E"),
+            ("xK", "xK"),
+            ("mKn", "nKm"),
+            ("m", "m"),
+            ("zKlsKsl", "lszK"),
+        ] {
+            assert_eq!(Notify::parse(text).expect("valid").to_string(), written, "{text}");
+        }
+        for text in ["q", "K E", "a", "KEA,"] {
+            assert_eq!(Notify::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_published_without_a_place_to_publish_it_to() {
+        let has = |text: &str, class| Notify::parse(text).expect("valid").has(class);
+        assert!(!has("A", Class::Generic));
+        assert!(has("AK", Class::Generic) && has("gE", Class::Generic));
+        assert!(!has("gE", Class::String));
+        assert!(!has("AKE", Class::New) && !has("AKE", Class::KeyMiss));
+        assert!(has("nK", Class::New) && has("mE", Class::KeyMiss));
     }
 }

@@ -31,6 +31,7 @@ mod info;
 mod net;
 mod nudge;
 mod open_files;
+mod pubsub;
 mod server;
 mod session;
 mod shared;

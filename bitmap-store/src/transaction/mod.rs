@@ -39,6 +39,8 @@ pub struct Transaction<'a> {
     found: bool,
     /// Nobody is told of what it changes: no value is another one.
     quiet: bool,
+    /// Keys that had expired and were cleared away, since somebody asked.
+    expired: Vec<(Db, Box<[u8]>)>,
 }
 
 /// What has been done and is not in the log yet.
@@ -133,7 +135,8 @@ struct At {
 impl<'a> Transaction<'a> {
     pub(crate) fn new(shared: &'a Shared, guards: Guards<'a>, now: UnixMillis) -> Self {
         let (pending, seen) = (Pending::default(), Position::default());
-        Transaction { shared, guards, now, pending, seen, found: false, quiet: false }
+        let expired = Vec::new();
+        Transaction { shared, guards, now, pending, seen, found: false, quiet: false, expired }
     }
 
     /// The time that it was begun at: what decides about expiries.
@@ -151,6 +154,22 @@ impl<'a> Transaction<'a> {
     /// key.
     pub fn was_found(&self) -> bool {
         self.found
+    }
+
+    /// The keys that had expired and were cleared away since this was asked last, in that order: what a command
+    /// changes is not what had been there, and who is told of expired keys has to know.
+    pub fn take_expired(&mut self) -> Vec<(Db, Box<[u8]>)> {
+        std::mem::take(&mut self.expired)
+    }
+
+    /// Whether `key` was there when the transaction began, whatever has become of it since. A key that cannot be
+    /// read was.
+    pub fn was_there(&mut self, db: Db, key: &[u8]) -> bool {
+        let now = self.now;
+        let Ok(at) = self.at(db, key) else { return false };
+        self.entry(&at).map_or(true, |entry| {
+            entry.stored.exists && entry.stored.expires_at.is_none_or(|at| at > now)
+        })
     }
 
     pub(crate) fn watchers(
@@ -215,10 +234,14 @@ impl<'a> Transaction<'a> {
             false => stripe.key_to_replace(&self.shared.backing, at.db, &at.name)?,
             true => load(&mut self.guards, &self.pending, self.shared, at)?,
         };
+        let expired = entry.exists() && entry.expired(self.now);
         let old = std::mem::replace(&mut entry.value, value);
         entry.expires_at = expires_at;
         entry.change = Change::Base;
         self.pending.mark(at, entry);
+        if expired {
+            self.expired.push((at.db, layout::key_of(&at.name).into()));
+        }
         self.discard(at, old);
         Ok(())
     }

@@ -22,19 +22,28 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Counts a key that was looked for to read it, as Redis' `keyspace_hits` and `keyspace_misses` do.
+    /// Counts a key that was looked for to read it, as Redis' `keyspace_hits` and `keyspace_misses` do, and tells
+    /// of one that is missing, if anybody asked for that.
+    pub(crate) fn looked_for(&mut self, key: &[u8], found: bool) {
+        self.looked_up(found);
+        if !found {
+            self.event_of_miss(key);
+        }
+    }
+
+    /// As [`Context::looked_for`], for the commands with which Redis tells nobody.
     pub(crate) fn looked_up(&mut self, found: bool) {
         self.session.lookups.count(found);
     }
 
-    /// The same where the command's outcome does not tell: what was not `seen` may have been there.
+    /// As [`Context::looked_for`] where the command's outcome does not tell: what was not `seen` may have been there.
     /// Returns whether it was.
     ///
     /// # Errors
     /// The key cannot be read.
     pub(crate) fn looked_up_key(&mut self, key: &[u8], seen: bool) -> Result<bool, CommandError> {
         let found = seen || self.tx.exists(self.db, key)?;
-        self.looked_up(found);
+        self.looked_for(key, found);
         Ok(found)
     }
 

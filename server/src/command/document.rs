@@ -14,6 +14,7 @@ pub(crate) enum Category {
     Write,
     String,
     Bitmap,
+    PubSub,
     Admin,
     Fast,
     Slow,
@@ -24,12 +25,13 @@ pub(crate) enum Category {
 
 impl Category {
     /// In Redis' order.
-    pub(crate) const ALL: [Category; 11] = [
+    pub(crate) const ALL: [Category; 12] = [
         Category::Keyspace,
         Category::Read,
         Category::Write,
         Category::String,
         Category::Bitmap,
+        Category::PubSub,
         Category::Admin,
         Category::Fast,
         Category::Slow,
@@ -45,6 +47,7 @@ impl Category {
             Category::Write => "write",
             Category::String => "string",
             Category::Bitmap => "bitmap",
+            Category::PubSub => "pubsub",
             Category::Admin => "admin",
             Category::Fast => "fast",
             Category::Slow => "slow",
@@ -68,6 +71,7 @@ impl Category {
             Category::Write => spec.flags.has(Flags::WRITE),
             Category::String => spec.group == Group::String,
             Category::Bitmap => spec.group == Group::Bitmap,
+            Category::PubSub => spec.flags.has(Flags::PUBSUB),
             Category::Admin => {
                 spec.flags.has(Flags::ADMIN) || spec.flags.has(Flags::ADMIN_CATEGORY)
             }
@@ -219,7 +223,8 @@ mod tests {
                 keys.extend(KeyPositions::of(run, 8));
             }
             assert_eq!(keys, KeyPositions::of(spec.keys, 8).collect::<Vec<_>>());
-            let changes = spec.key_runs().iter().any(|(_, access)| !access.starts_with("RO"));
+            let reads = |access: &str| access.starts_with("RO") || access == "not_key";
+            let changes = spec.key_runs().iter().any(|(_, access)| !reads(access));
             let writes = spec.flags.has(Flags::WRITE) && !keys.is_empty();
             assert_eq!(changes, writes, "{}", command.full_name);
         }

@@ -140,7 +140,10 @@ impl Flags {
     pub(crate) const ALLOW_BUSY: Flags = Flags(1 << 13);
     pub(crate) const NO_MULTI: Flags = Flags(1 << 14);
     pub(crate) const MOVABLE_KEYS: Flags = Flags(1 << 15);
+    pub(crate) const PUBSUB: Flags = Flags(1 << 16);
 
+    /// Ours: may be called in RESP2 by a client that is subscribed.
+    pub(crate) const WHILE_SUBSCRIBED: Flags = Flags(1 << 22);
     /// Ours: runs even inside `MULTI` instead of being queued (EXEC, DISCARD, WATCH …).
     pub(crate) const MULTI_OK: Flags = Flags(1 << 24);
     /// Ours: needs the whole keyspace to itself (FLUSHALL).
@@ -175,11 +178,12 @@ impl Flags {
 
     /// The names as `COMMAND INFO` prints them, in its order; ours are not among them.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [(Flags, &str); 16] = [
+        const NAMES: [(Flags, &str); 17] = [
             (Flags::WRITE, "write"),
             (Flags::READONLY, "readonly"),
             (Flags::DENYOOM, "denyoom"),
             (Flags::ADMIN, "admin"),
+            (Flags::PUBSUB, "pubsub"),
             (Flags::NOSCRIPT, "noscript"),
             (Flags::BLOCKING, "blocking"),
             (Flags::LOADING, "loading"),
@@ -236,16 +240,18 @@ pub(crate) enum Group {
     Bitmap,
     Transactions,
     Connection,
+    PubSub,
     Server,
 }
 
 impl Group {
-    pub(crate) const ALL: [Group; 6] = [
+    pub(crate) const ALL: [Group; 7] = [
         Group::Generic,
         Group::String,
         Group::Bitmap,
         Group::Transactions,
         Group::Connection,
+        Group::PubSub,
         Group::Server,
     ];
 
@@ -257,6 +263,7 @@ impl Group {
             Group::Bitmap => "bitmap",
             Group::Transactions => "transactions",
             Group::Connection => "connection",
+            Group::PubSub => "pubsub",
             Group::Server => "server",
         }
     }

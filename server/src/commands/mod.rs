@@ -7,6 +7,7 @@ mod connection;
 mod expire;
 mod introspection;
 mod keys;
+mod pubsub;
 mod server;
 mod string;
 mod transaction;
@@ -15,7 +16,7 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 10] = [
+pub(crate) const FAMILIES: [&[CommandSpec]; 11] = [
     keys::COMMANDS,
     expire::COMMANDS,
     string::COMMANDS,
@@ -23,6 +24,7 @@ pub(crate) const FAMILIES: [&[CommandSpec]; 10] = [
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     config::COMMANDS,
     introspection::COMMANDS,

@@ -345,6 +345,7 @@ fn db_size(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
 fn flush_db(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     check_flush(args)?;
     cx.tx.flush_db(cx.db)?;
+    cx.voice.forget_keys();
     Ok(Reply::OK)
 }
 
@@ -352,6 +353,7 @@ fn flush_db(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError>
 fn flush_all(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     check_flush(args)?;
     cx.tx.flush_all()?;
+    cx.voice.forget_keys();
     Ok(Reply::OK)
 }
 
@@ -466,19 +468,26 @@ fn object_encoding(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Co
     })
 }
 
+/// Whether OBJECT finds a key; nobody is told that it does not.
+fn object_is_there(cx: &mut Context<'_>, key: &[u8]) -> Result<bool, CommandError> {
+    let found = cx.tx.exists(cx.db, key)?;
+    cx.looked_up(found);
+    Ok(found)
+}
+
 /// `OBJECT REFCOUNT key`: a value belongs to its key alone.
 fn object_ref_count(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.looked_up_key(args.key()?, false)? { Reply::Int(1) } else { Reply::Null })
+    Ok(if object_is_there(cx, args.key()?)? { Reply::Int(1) } else { Reply::Null })
 }
 
 /// `OBJECT IDLETIME key`: times of access are not kept.
 fn object_idle_time(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.looked_up_key(args.key()?, false)? { Reply::Int(0) } else { Reply::Null })
+    Ok(if object_is_there(cx, args.key()?)? { Reply::Int(0) } else { Reply::Null })
 }
 
 /// `OBJECT FREQ key`: as Redis without an LFU policy.
 fn object_freq(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    if !cx.looked_up_key(args.key()?, false)? {
+    if !object_is_there(cx, args.key()?)? {
         return Ok(Reply::Null);
     }
     Err(CommandError::text(

@@ -2,6 +2,7 @@
 
 use super::{Config, Upkeep};
 use crate::events::Notify;
+use crate::pubsub::Limit;
 use bitmap_store::Durability;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -22,6 +23,7 @@ pub(crate) struct Settings {
     upkeep: Mutex<Upkeep>,
     pub segment_bytes: u32,
     notify: AtomicU32,
+    subscriber_limit: Mutex<Limit>,
 }
 
 impl Settings {
@@ -38,7 +40,8 @@ impl Settings {
             log_level: Mutex::new(config.log_level.clone()),
             upkeep: Mutex::new(config.upkeep.clone()),
             segment_bytes: config.segment_bytes,
-            notify: AtomicU32::new(0),
+            notify: AtomicU32::new(config.notify.bits()),
+            subscriber_limit: Mutex::new(config.subscriber_limit),
         }
     }
 
@@ -110,6 +113,15 @@ impl Settings {
 
     pub(crate) fn set_notify(&self, notify: Notify) {
         self.notify.store(notify.bits(), Ordering::Relaxed);
+    }
+
+    /// How much a slow subscriber may have waiting for it.
+    pub(crate) fn subscriber_limit(&self) -> Limit {
+        *self.subscriber_limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_subscriber_limit(&self, limit: Limit) {
+        *self.subscriber_limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
     }
 
     pub(crate) fn upkeep(&self) -> Upkeep {
