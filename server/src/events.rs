@@ -96,7 +96,8 @@ impl Notify {
     }
 }
 
-/// As Redis writes it back, which says `A` where that is true.
+/// As Redis writes it back: where `A` is true it says no more of classes than that, and not whether new keys are
+/// told of.
 impl fmt::Display for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.0 & Self::ALL == Self::ALL;
@@ -104,7 +105,7 @@ impl fmt::Display for Notify {
             f.write_str("A")?;
         }
         for (at, letter) in LETTERS.into_iter().enumerate().filter(|(_, letter)| *letter != 'm') {
-            if self.0 & 1 << at != 0 && !(all && Self::ALL & 1 << at != 0) {
+            if !all && self.0 & 1 << at != 0 {
                 write!(f, "{letter}")?;
             }
         }
@@ -305,7 +306,8 @@ mod tests {
         for (text, written) in [
             ("", ""),
             ("KEA", "AKE"),
-            ("AKE", "AKE"),
+            ("AKEn", "AKE"),
+            ("AKEm", "AKEm"),
             ("g$lshzxetdKE", "AKE"),
             ("Eg$", "g$E"),
             ("xK", "xK"),

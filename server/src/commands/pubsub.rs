@@ -62,7 +62,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         .doc(
             Group::PubSub,
             "7.0.0",
-            "O(N) where N is the number of clients already subscribed to a channel.",
+            "O(N) where N is the number of clients already subscribed to a shard channel.",
             "Stop listening for messages posted to the given shard channels",
         )
         .access("not_key"),
@@ -114,7 +114,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         Group::PubSub,
         "7.0.0",
         "O(N) where N is the number of active shard channels, and assuming constant time pattern matching \
-         (relatively short channels).",
+         (relatively short shard channels).",
         "List active shard channels",
     ),
     CommandSpec::new("shardnumsub", -2, ASK, Keys::none(), shard_numsub).doc(

@@ -9,7 +9,8 @@ mod message;
 mod registry;
 mod subscriptions;
 
-pub(crate) use mailbox::{Limit, Mailbox};
+pub use mailbox::Limit;
+pub(crate) use mailbox::Mailbox;
 pub(crate) use message::{Letter, Message, confirmation};
 pub(crate) use registry::PubSub;
 pub(crate) use subscriptions::Subscriptions;

@@ -43,12 +43,12 @@ fn a_message_is_the_same_list_in_both_protocols_and_pushed_in_the_newer() {
     }
     assert_eq!(pubsub.receivers(Kind::Channel, b"news"), 4);
     publish(&pubsub, "news", "hello");
-    assert_eq!(read(&old), ["* message news hello ", "* pmessage n* news hello "]);
-    assert_eq!(read(&new), ["> message news hello ", "> pmessage n* news hello "]);
+    assert_eq!(read(&old), ["* message news hello", "* pmessage n* news hello"]);
+    assert_eq!(read(&new), ["> message news hello", "> pmessage n* news hello"]);
     old.add(&pubsub, Kind::Shard, b"news");
     assert_eq!(pubsub.receivers(Kind::Shard, b"news"), 1);
     pubsub.publish(Kind::Shard, b"news", b"x", Position::default(), NO_LIMIT, NOW);
-    assert_eq!(read(&old), ["* smessage news x "]);
+    assert_eq!(read(&old), ["* smessage news x"]);
     assert!(!new.has_mail());
 }
 
@@ -90,10 +90,10 @@ fn everybody_hears_what_the_model_says_in_the_order_of_publishing() {
                         for (by_pattern, name) in listens {
                             if *by_pattern && Glob::new(name.as_bytes()).matches(channel.as_bytes())
                             {
-                                heard.push(format!("* pmessage {name} {channel} {step} "));
+                                heard.push(format!("* pmessage {name} {channel} {step}"));
                                 receivers += 1;
                             } else if !*by_pattern && *name == channel {
-                                heard.push(format!("* message {channel} {step} "));
+                                heard.push(format!("* message {channel} {step}"));
                                 receivers += 1;
                             }
                         }
@@ -185,6 +185,6 @@ fn a_part_of_the_mail_is_taken_in_order_and_at_least_one() {
         publish(&pubsub, "a", text);
     }
     assert_eq!(subscriptions.mailbox().take(0).len(), 1);
-    assert_eq!(read(&subscriptions), ["* message a 2 ", "* message a 3 "]);
+    assert_eq!(read(&subscriptions), ["* message a 2", "* message a 3"]);
     assert!(subscriptions.mailbox().take(100).is_empty());
 }
