@@ -128,6 +128,9 @@ pub(crate) struct Voice {
     there: BTreeMap<(u8, Box<[u8]>), bool>,
 }
 
+/// The event of a key that is missing.
+const MISS: &str = "keymiss";
+
 enum Said {
     Event { name: &'static str, db: Db, key: Box<[u8]> },
     Message { kind: Kind, channel: Box<[u8]>, text: Box<[u8]> },
@@ -149,6 +152,12 @@ impl Voice {
     pub(crate) fn append(&mut self, other: Voice) {
         self.said.extend(other.said);
         self.there.extend(other.there);
+    }
+
+    /// The command failed, and nothing has happened; but it looked for keys, and that is told.
+    pub(crate) fn speak_of_misses(mut self, server: &Shared, now: UnixMillis) {
+        self.said.retain(|said| matches!(said, Said::Event { name: MISS, .. }));
+        self.speak(server, Position::default(), now);
     }
 
     /// Says everything, in order. It reaches nobody before the log is durable up to `position`.
@@ -238,7 +247,7 @@ impl Context<'_> {
 
     /// Tells that a key was looked for to read it, and is missing.
     pub(crate) fn event_of_miss(&mut self, key: &[u8]) {
-        self.push_event(self.server.settings.notify(), Class::KeyMiss, "keymiss", self.db, key);
+        self.push_event(self.server.settings.notify(), Class::KeyMiss, MISS, self.db, key);
     }
 
     /// Whether events of `class` are published.
@@ -283,14 +292,7 @@ impl Context<'_> {
         }
     }
 
-    fn push_event(
-        &mut self,
-        notify: Notify,
-        class: Class,
-        name: &'static str,
-        db: Db,
-        key: &[u8],
-    ) {
+    fn push_event(&mut self, notify: Notify, class: Class, name: &'static str, db: Db, key: &[u8]) {
         if notify.has(class) {
             self.voice.said.push(Said::Event { name, db, key: key.into() });
         }

@@ -42,10 +42,11 @@ fn channels_patterns_and_shards_are_confirmed_counted_and_heard() {
         "SUBSCRIBE a b a",
         &[r#"["subscribe", "a", :1]"#, r#"["subscribe", "b", :2]"#, r#"["subscribe", "a", :2]"#],
     );
-    expect(&mut client, "PSUBSCRIBE a* ?", &[
-        r#"["psubscribe", "a*", :3]"#,
-        r#"["psubscribe", "?", :4]"#,
-    ]);
+    expect(
+        &mut client,
+        "PSUBSCRIBE a* ?",
+        &[r#"["psubscribe", "a*", :3]"#, r#"["psubscribe", "?", :4]"#],
+    );
     expect(&mut client, "SSUBSCRIBE a", &[r#"["ssubscribe", "a", :1]"#]);
     other.talk(
         r#"
@@ -65,24 +66,29 @@ fn channels_patterns_and_shards_are_confirmed_counted_and_heard() {
     assert_eq!(figure(&mut other, "pubsub_channels"), 2);
     assert_eq!(figure(&mut other, "pubsub_patterns"), 2);
     assert_eq!(figure(&mut other, "pubsubshard_channels"), 1);
-    hears(&mut client, &[
-        r#"["message", "b", "1"]"#,
-        r#"["pmessage", "?", "b", "1"]"#,
-        r#"["pmessage", "a*", "aa", "2"]"#,
-        r#"["smessage", "a", "3"]"#,
-    ]);
-    expect(&mut client, "UNSUBSCRIBE nobody a", &[
-        r#"["unsubscribe", "nobody", :4]"#,
-        r#"["unsubscribe", "a", :3]"#,
-    ]);
+    hears(
+        &mut client,
+        &[
+            r#"["message", "b", "1"]"#,
+            r#"["pmessage", "?", "b", "1"]"#,
+            r#"["pmessage", "a*", "aa", "2"]"#,
+            r#"["smessage", "a", "3"]"#,
+        ],
+    );
+    expect(
+        &mut client,
+        "UNSUBSCRIBE nobody a",
+        &[r#"["unsubscribe", "nobody", :4]"#, r#"["unsubscribe", "a", :3]"#],
+    );
     expect(&mut client, "UNSUBSCRIBE", &[r#"["unsubscribe", "b", :2]"#]);
     expect(&mut client, "UNSUBSCRIBE", &[r#"["unsubscribe", nil, :2]"#]);
     expect(&mut client, "SUNSUBSCRIBE", &[r#"["sunsubscribe", "a", :0]"#]);
     expect(&mut client, "SUNSUBSCRIBE", &[r#"["sunsubscribe", nil, :0]"#]);
-    expect(&mut client, "PUNSUBSCRIBE a* ?", &[
-        r#"["punsubscribe", "a*", :1]"#,
-        r#"["punsubscribe", "?", :0]"#,
-    ]);
+    expect(
+        &mut client,
+        "PUNSUBSCRIBE a* ?",
+        &[r#"["punsubscribe", "a*", :1]"#, r#"["punsubscribe", "?", :0]"#],
+    );
     other.talk("PUBLISH a x → :0");
     client.talk("PING → +PONG");
 }
@@ -91,7 +97,8 @@ fn channels_patterns_and_shards_are_confirmed_counted_and_heard() {
 fn who_is_subscribed_may_do_little_else_in_the_older_protocol() {
     let (_dir, _server, mut client) = fresh();
     expect(&mut client, "PSUBSCRIBE p*", &[r#"["psubscribe", "p*", :1]"#]);
-    let only = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+    let only =
+        "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
     client.talk(&format!(
         r#"
         GET k → -ERR Can't execute 'get': {only}
@@ -191,7 +198,8 @@ fn every_subscriber_hears_all_messages_in_one_order() {
         .map(|who| {
             let mut publisher = server.client();
             thread::spawn(move || {
-                let request = |n| [&b"PUBLISH"[..], b"a", format!("{who} {n}").as_bytes()].map(Vec::from);
+                let request =
+                    |n| [&b"PUBLISH"[..], b"a", format!("{who} {n}").as_bytes()].map(Vec::from);
                 let requests: Vec<_> = (0..EACH).map(|n| request(n).to_vec()).collect();
                 publisher.pipeline(&requests);
             })
@@ -256,7 +264,9 @@ fn a_subscriber_that_does_not_read_is_closed_and_nobody_waits_for_it() {
     let (_dir, server, mut client) = fresh();
     client.talk("CONFIG SET client-output-buffer-limit \"pubsub 1mb 0 0\" → +OK");
     let limits = client.ask("CONFIG GET client-output-buffer-limit");
-    assert!(limits.ends_with(" pubsub 1048576 0 0\"}") || limits.ends_with(" pubsub 1048576 0 0\"]"));
+    assert!(
+        limits.ends_with(" pubsub 1048576 0 0\"}") || limits.ends_with(" pubsub 1048576 0 0\"]")
+    );
     let mut slow = server.socket();
     slow.write_all(b"SUBSCRIBE a\r\n").unwrap();
     let mut quick = server.client();
@@ -327,10 +337,11 @@ fn subscribers_are_listed_killed_and_not_timed_out() {
     let (_dir, server, mut client) = fresh();
     let mut listener = server.client();
     expect(&mut listener, "SUBSCRIBE a", &[r#"["subscribe", "a", :1]"#]);
-    expect(&mut listener, "PSUBSCRIBE a b", &[
-        r#"["psubscribe", "a", :2]"#,
-        r#"["psubscribe", "b", :3]"#,
-    ]);
+    expect(
+        &mut listener,
+        "PSUBSCRIBE a b",
+        &[r#"["psubscribe", "a", :2]"#, r#"["psubscribe", "b", :3]"#],
+    );
     let listed = client.ask("CLIENT LIST TYPE pubsub");
     assert!(listed.contains(" flags=P ") && listed.contains(" sub=1 psub=2 ssub=0 "), "{listed}");
     assert!(!client.ask("CLIENT LIST TYPE normal").contains(" flags=P "));
@@ -387,10 +398,13 @@ fn events_are_told_by_key_and_by_name_in_the_order_of_effects() {
         let reply = client.ask(line);
         assert!(!reply.starts_with('-'), "{line}: {reply}");
         for (db, event, key) in events {
-            hears(&mut listener, &[
-                &format!(r#"["pmessage", "__key*", "__keyspace@{db}__:{key}", "{event}"]"#),
-                &format!(r#"["pmessage", "__key*", "__keyevent@{db}__:{event}", "{key}"]"#),
-            ]);
+            hears(
+                &mut listener,
+                &[
+                    &format!(r#"["pmessage", "__key*", "__keyspace@{db}__:{key}", "{event}"]"#),
+                    &format!(r#"["pmessage", "__key*", "__keyevent@{db}__:{event}", "{key}"]"#),
+                ],
+            );
         }
     };
     told(&mut client, "SET a 1", &[(0, "set", "a")]);
@@ -421,20 +435,23 @@ fn events_are_told_by_key_and_by_name_in_the_order_of_effects() {
     for line in ["MULTI", "SET m 1", "INCR m", "APPEND m x", "INCR m", "DEL m"] {
         told(&mut client, line, &[]);
     }
-    told(&mut client, "EXEC", &[
-        (0, "set", "m"),
-        (0, "incrby", "m"),
-        (0, "append", "m"),
-        (0, "del", "m"),
-    ]);
+    told(
+        &mut client,
+        "EXEC",
+        &[(0, "set", "m"), (0, "incrby", "m"), (0, "append", "m"), (0, "del", "m")],
+    );
     told(&mut client, "CONFIG SET notify-keyspace-events Knm", &[]);
-    assert_eq!(client.ask("CONFIG GET notify-keyspace-events"), r#"["notify-keyspace-events", "nKm"]"#);
+    assert_eq!(
+        client.ask("CONFIG GET notify-keyspace-events"),
+        r#"["notify-keyspace-events", "nKm"]"#
+    );
     let mut told = |client: &mut Client, line: &str, events: &[(&str, &str)]| {
         client.run(line);
         for (event, key) in events {
-            hears(&mut listener, &[&format!(
-                r#"["pmessage", "__key*", "__keyspace@0__:{key}", "{event}"]"#
-            )]);
+            hears(
+                &mut listener,
+                &[&format!(r#"["pmessage", "__key*", "__keyspace@0__:{key}", "{event}"]"#)],
+            );
         }
     };
     told(&mut client, "SET n 1", &[("new", "n")]);
@@ -448,6 +465,7 @@ fn events_are_told_by_key_and_by_name_in_the_order_of_effects() {
         told(&mut client, line, &[]);
     }
     told(&mut client, "EXEC", &[("new", "o"), ("new", "o")]);
+    told(&mut client, "LCS nothing o FOO", &[("keymiss", "nothing")]);
     told(&mut client, "DEL o", &[]);
     told(&mut client, "GET end", &[("keymiss", "end")]);
 }
@@ -460,9 +478,11 @@ fn what_is_told_is_on_disk() {
     let (dir, server, mut client) = fresh();
     client.talk("CONFIG SET notify-keyspace-events Eg$ → +OK");
     let mut listener = server.client();
-    expect(&mut listener, "PSUBSCRIBE __keyevent@0__:*", &[
-        r#"["psubscribe", "__keyevent@0__:*", :1]"#,
-    ]);
+    expect(
+        &mut listener,
+        "PSUBSCRIBE __keyevent@0__:*",
+        &[r#"["psubscribe", "__keyevent@0__:*", :1]"#],
+    );
     let writer = thread::spawn(move || {
         for n in 0.. {
             if client.send(&[b"SET", format!("k{n}").as_bytes(), b"v"]).is_err() {

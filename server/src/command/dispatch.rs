@@ -186,10 +186,17 @@ impl Executor {
         let (session, random) = (&mut self.session, &mut self.random);
         guarded(command, || {
             let tx = begin(server, command, request, db, now);
-            let mut cx =
-                Context { tx, db, now, session, server, random, voice: Voice::default() };
-            let reply = (command.spec.handler)(&mut cx, Args::after(request, command.words))?;
-            Ok((reply, commit(cx)?))
+            let mut cx = Context { tx, db, now, session, server, random, voice: Voice::default() };
+            let args = Args::after(request, command.words);
+            match (command.spec.handler)(&mut cx, args) {
+                Ok(reply) => Ok((reply, commit(cx)?)),
+                Err(error) => {
+                    let voice = std::mem::take(&mut cx.voice);
+                    drop(cx);
+                    voice.speak_of_misses(server, now);
+                    Err(error)
+                }
+            }
         })
     }
 
@@ -261,8 +268,7 @@ impl Executor {
                 return Ok(Position::default());
             }
             write_header(b'*', queue.len(), out);
-            let mut cx =
-                Context { tx, db, now, session, server, random, voice: Voice::default() };
+            let mut cx = Context { tx, db, now, session, server, random, voice: Voice::default() };
             let (start, limit) = (out.len(), server.settings.output_buffer_bytes());
             // Bytes of replies that are not sent; what they answer is done all the same.
             let mut over_limit = 0;

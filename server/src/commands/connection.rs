@@ -16,13 +16,7 @@ const GREETING: Flags = Flags::NOSCRIPT
 const LEAVING: Flags = GREETING.or(Flags::MULTI_OK).or(Flags::WHILE_SUBSCRIBED);
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
-    CommandSpec::new(
-        "ping",
-        -1,
-        Flags::FAST.or(Flags::WHILE_SUBSCRIBED),
-        Keys::none(),
-        ping,
-    )
+    CommandSpec::new("ping", -1, Flags::FAST.or(Flags::WHILE_SUBSCRIBED), Keys::none(), ping)
         .doc(Group::Connection, "1.0.0", "O(1)", "Ping the server")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new(

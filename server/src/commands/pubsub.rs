@@ -2,7 +2,7 @@
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
 use crate::pubsub::{Kind, confirmation};
-use bitmap_store::{Bytes, Glob};
+use bitmap_store::Bytes;
 use resp::Reply;
 use std::sync::Arc;
 
@@ -138,9 +138,7 @@ fn psubscribe(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandErro
 /// `SSUBSCRIBE channel [channel ...]`: a confirmation for each.
 fn ssubscribe(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     if cx.is_in_exec() {
-        return Err(CommandError::text(
-            "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client",
-        ));
+        return Err(CommandError::text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
     }
     begin(cx, args, Kind::Shard)
 }
@@ -218,8 +216,7 @@ fn list(cx: &mut Context<'_>, args: Args<'_>, kind: Kind) -> Result<Reply, Comma
             "ERR unknown subcommand or wrong number of arguments for '{name}'. Try PUBSUB HELP."
         )));
     }
-    let glob = args.peek().map(Glob::new);
-    let names = cx.server.pubsub.channels(kind, glob.as_ref());
+    let names = cx.server.pubsub.channels(kind, args.peek());
     Ok(Reply::Array(names.iter().map(|name| bulk(name)).collect()))
 }
 

@@ -1,7 +1,7 @@
 //! The configuration file: TOML with the names of the flags.
 
-use super::upkeep::{parse_compression, parse_window};
 use super::limit::parse_limit;
+use super::upkeep::{parse_compression, parse_window};
 use super::{Config, Notify, parse_size};
 use bitmap_store::Durability;
 use serde::Deserialize;

@@ -47,7 +47,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     live(
         "client-output-buffer-limit",
         |s| {
-            let (normal, slow) = (s.settings.output_buffer_setting(), s.settings.subscriber_limit());
+            let (normal, slow) =
+                (s.settings.output_buffer_setting(), s.settings.subscriber_limit());
             let Limit { hard_bytes, soft_bytes, soft_seconds } = slow;
             format!(
                 "normal {normal} 0 0 slave 0 0 0 pubsub {hard_bytes} {soft_bytes} {soft_seconds}"
@@ -252,8 +253,8 @@ fn set_output_buffer(server: &Shared, value: &str) -> Result<(), String> {
 }
 
 fn set_notify(server: &Shared, value: &str) -> Result<(), String> {
-    let notify = Notify::parse(value)
-        .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+    let notify =
+        Notify::parse(value).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
     server.settings.set_notify(notify);
     Ok(())
 }

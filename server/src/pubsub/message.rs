@@ -25,12 +25,7 @@ pub(crate) struct Letter {
 
 impl Message {
     /// What those hear who listen to `channel` itself.
-    pub(crate) fn to_channel(
-        kind: Kind,
-        channel: &[u8],
-        text: &[u8],
-        position: Position,
-    ) -> Self {
+    pub(crate) fn to_channel(kind: Kind, channel: &[u8], text: &[u8], position: Position) -> Self {
         let word: &[u8] = if kind == Kind::Shard { b"smessage" } else { b"message" };
         Self::new(&[word, channel, text], position)
     }

@@ -40,7 +40,8 @@ impl PubSub {
                     None => Arc::from(name),
                 };
                 let made = || (Glob::new(name), Listeners::new());
-                let (_, listeners) = registry.patterns.entry(Arc::clone(&kept)).or_insert_with(made);
+                let (_, listeners) =
+                    registry.patterns.entry(Arc::clone(&kept)).or_insert_with(made);
                 (kept, listeners)
             }
             Kind::Channel | Kind::Shard => {
@@ -157,7 +158,10 @@ impl PubSub {
     fn tell_of(&self, closed: &[u64]) {
         for id in closed {
             self.closed.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(id, "closing a subscriber: what it did not read exceeds client-output-buffer-limit");
+            tracing::warn!(
+                id,
+                "closing a subscriber: what it did not read exceeds client-output-buffer-limit"
+            );
         }
     }
 
@@ -171,10 +175,13 @@ impl PubSub {
         self.closed.store(0, Ordering::Relaxed);
     }
 
-    /// Channels that somebody listens to by name, of all names or those that match, in byte order.
-    pub(crate) fn channels(&self, kind: Kind, glob: Option<&Glob>) -> Vec<Arc<[u8]>> {
+    /// Channels that somebody listens to by name, all or those of a pattern, in byte order.
+    pub(crate) fn channels(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Arc<[u8]>> {
+        let glob = pattern.map(|pattern| (pattern, Glob::new(pattern)));
+        let wanted = |name: &&Arc<[u8]>| {
+            glob.as_ref().is_none_or(|(pattern, glob)| matches(pattern, glob, name))
+        };
         let mut registry = self.lock();
-        let wanted = |name: &&Arc<[u8]>| glob.is_none_or(|glob| glob.matches(name));
         let mut names: Vec<Arc<[u8]>> =
             registry.channels(kind).keys().filter(wanted).cloned().collect();
         names.sort_unstable();
@@ -207,6 +214,12 @@ impl PubSub {
     }
 }
 
+/// Whether a channel is one of a pattern. As in Redis, the channel without a name is that of the pattern without one
+/// only: `*` stands for nothing only beside something.
+fn matches(pattern: &[u8], glob: &Glob, channel: &[u8]) -> bool {
+    if channel.is_empty() { pattern.is_empty() } else { glob.matches(channel) }
+}
+
 impl Registry {
     /// Those of one namespace.
     fn channels(&mut self, kind: Kind) -> &mut HashMap<Arc<[u8]>, Listeners> {
@@ -220,7 +233,9 @@ impl Registry {
         &'r self,
         channel: &'r [u8],
     ) -> impl Iterator<Item = (&'r Arc<[u8]>, &'r Listeners)> {
-        let matches = move |(_, (glob, _)): &(&Arc<[u8]>, &(Glob, Listeners))| glob.matches(channel);
+        let matches = move |(pattern, (glob, _)): &(&Arc<[u8]>, &(Glob, Listeners))| {
+            matches(pattern, glob, channel)
+        };
         self.patterns.iter().filter(matches).map(|(pattern, (_, listeners))| (pattern, listeners))
     }
 }

@@ -68,6 +68,17 @@ impl Side {
     }
 }
 
+/// The key that an event is about.
+fn key_of(event: &[u8]) -> Option<&[u8]> {
+    let end = event.iter().rposition(|byte| *byte == b' ')?;
+    if event.starts_with(b"__keyspace@") {
+        let start = event.iter().position(|byte| *byte == b':')? + 1;
+        event.get(start..end)
+    } else {
+        event.get(end + 1..)
+    }
+}
+
 struct Runner {
     sides: [Side; 2],
     history: History,
@@ -177,9 +188,10 @@ impl Runner {
                 let opened = Connection::open(side.addr);
                 let mut listener = side.named(opened)?;
                 let letters = ["KEA", "KEAn", "KEAm", "KEg$x"][(epoch % 4) as usize];
-                for request in
-                    [&["CONFIG", "SET", "notify-keyspace-events", letters][..], &["PSUBSCRIBE", "__key*"]]
-                {
+                for request in [
+                    &["CONFIG", "SET", "notify-keyspace-events", letters][..],
+                    &["PSUBSCRIBE", "__key*"],
+                ] {
                     let reply = listener.call(request);
                     side.named(reply)?;
                 }
@@ -249,14 +261,15 @@ impl Runner {
         Ok(())
     }
 
-    /// Compares what both have told of the keys since the last time; when a key expires is up to each.
+    /// Compares what both have told of the keys since the last time. When a key expires is up to each, and so is what
+    /// commands meanwhile do to it: that is not compared.
     fn compare_events(&mut self) -> Result<(), String> {
         let end = format!("end-{}", self.sent).into_bytes();
-        let mut told = Vec::new();
+        let (mut told, mut expired) = (Vec::new(), false);
         for side in &mut self.sides {
             let Some(listener) = &mut side.listener else { return Ok(()) };
             let published = side.control.call(&[&b"PUBLISH"[..], b"__key-end", &end]);
-            let mut events: Vec<String> = Vec::new();
+            let mut events: Vec<Vec<u8>> = Vec::new();
             loop {
                 let message = listener.receive().map_err(|e| format!("{}: {e}", side.name))?.0;
                 let words: Vec<&[u8]> =
@@ -267,24 +280,29 @@ impl Runner {
                 if text == end {
                     break;
                 }
-                if text != b"expired" && !channel.ends_with(b":expired") {
-                    events.push(format!("{} {}", channel.escape_ascii(), text.escape_ascii()));
+                if text == b"expired" || channel.ends_with(b":expired") {
+                    expired = true;
+                } else {
+                    events.push([channel, b" ", text].concat());
                 }
             }
             side.named(published)?;
             told.push(events);
         }
-        if told[0] == told[1] || self.tainted {
+        if told[0] == told[1] || expired || self.tainted {
             return Ok(());
         }
         let same = told[0].iter().zip(&told[1]).take_while(|(ours, theirs)| ours == theirs).count();
-        let after = |events: &[String]| {
+        let after = |events: &[Vec<u8>]| {
             let from = same.saturating_sub(2).min(events.len());
-            events[from..events.len().min(same + 4)].join("; ")
+            let some = events[from..events.len().min(same + 4)].iter();
+            some.map(|event| event.escape_ascii().to_string()).collect::<Vec<_>>().join("; ")
         };
         let shown =
             format!("  events\n    ours    {}\n    theirs  {}", after(&told[0]), after(&told[1]));
-        let history = self.history.recent();
+        let keys: Vec<&[u8]> = told.iter().filter_map(|events| key_of(events.get(same)?)).collect();
+        let mut history = self.history.about(keys.into_iter());
+        history.extend(self.history.recent());
         self.report("events".into(), &shown, &history);
         Ok(())
     }

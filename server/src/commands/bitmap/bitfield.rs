@@ -125,7 +125,8 @@ fn run(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<Reply, Comman
     }
     if heard {
         let grew = cx.tx.strlen(cx.db, key)? > len;
-        let wrote = steps.iter().zip(&replies).any(|(step, reply)| step.writes() && *reply != Reply::Null);
+        let wrote =
+            steps.iter().zip(&replies).any(|(step, reply)| step.writes() && *reply != Reply::Null);
         if changed || grew && wrote {
             cx.event(Class::String, "setbit", key);
         } else if grew {

@@ -51,11 +51,8 @@ fn pattern(random: &mut Random) -> Vec<u8> {
 }
 
 /// Names of channels and patterns, what begins and what ends their subscriptions.
-const KINDS: [(&str, &str); 3] = [
-    ("SUBSCRIBE", "UNSUBSCRIBE"),
-    ("PSUBSCRIBE", "PUNSUBSCRIBE"),
-    ("SSUBSCRIBE", "SUNSUBSCRIBE"),
-];
+const KINDS: [(&str, &str); 3] =
+    [("SUBSCRIBE", "UNSUBSCRIBE"), ("PSUBSCRIBE", "PUNSUBSCRIBE"), ("SSUBSCRIBE", "SUNSUBSCRIBE")];
 
 fn name(random: &mut Random, kind: usize) -> Vec<u8> {
     if kind == 1 { pattern(random) } else { channel(random) }
@@ -87,11 +84,7 @@ fn session(random: &mut Random, out: &mut Vec<Step>) {
             }
             4..=6 => {
                 let sharded = random.one_in(3);
-                out.push(Step::Publish {
-                    sharded,
-                    channel: channel(random),
-                    text: value(random),
-                });
+                out.push(Step::Publish { sharded, channel: channel(random), text: value(random) });
             }
             _ => {
                 let tried: &[&[&[u8]]] = &[
@@ -139,7 +132,8 @@ fn in_transaction(random: &mut Random, out: &mut Vec<Step>) {
     let name = name(random, kind);
     out.push(send(&[b"MULTI"]));
     out.push(send(&[KINDS[kind].0.as_bytes(), &name]));
-    if random.one_in(3) {
+    // What is published to oneself comes at another place than in Redis 7.0.
+    if kind != 1 && random.one_in(3) {
         out.push(send(&[b"PUBLISH", b"elsewhere", b"x"]));
     }
     if random.one_in(4) {
