@@ -120,9 +120,12 @@ impl fmt::Display for Notify {
     }
 }
 
-/// What a transaction will say once it is committed.
+/// What a transaction will say once it is committed. Most say nothing: then it is no more than a null pointer.
 #[derive(Default)]
-pub(crate) struct Voice {
+pub(crate) struct Voice(Option<Box<Words>>);
+
+#[derive(Default)]
+struct Words {
     said: Vec<Said>,
     /// Where new keys are told of: whether a key was there when it was spoken of last.
     there: BTreeMap<(u8, Box<[u8]>), bool>,
@@ -139,32 +142,44 @@ enum Said {
 impl Voice {
     /// Whether there is nothing to say.
     pub(crate) fn is_silent(&self) -> bool {
-        self.said.is_empty()
+        self.0.as_ref().is_none_or(|words| words.said.is_empty())
     }
 
     /// The keys of a database, or of all, are gone, and nobody is told of each.
     pub(crate) fn forget_keys(&mut self) {
-        self.there.clear();
+        if let Some(words) = &mut self.0 {
+            words.there.clear();
+        }
+    }
+
+    fn words(&mut self) -> &mut Words {
+        self.0.get_or_insert_default()
     }
 
     /// Takes over what another transaction's commands said, after what was said so far.
     #[allow(dead_code)] // for what runs commands on behalf of another
     pub(crate) fn append(&mut self, other: Voice) {
-        self.said.extend(other.said);
-        self.there.extend(other.there);
+        if let Some(other) = other.0 {
+            let words = self.words();
+            words.said.extend(other.said);
+            words.there.extend(other.there);
+        }
     }
 
     /// The command failed, and nothing has happened; but it looked for keys, and that is told.
     pub(crate) fn speak_of_misses(mut self, server: &Shared, now: UnixMillis) {
-        self.said.retain(|said| matches!(said, Said::Event { name: MISS, .. }));
-        self.speak(server, Position::default(), now);
+        if let Some(words) = &mut self.0 {
+            words.said.retain(|said| matches!(said, Said::Event { name: MISS, .. }));
+            self.speak(server, Position::default(), now);
+        }
     }
 
     /// Says everything, in order. It reaches nobody before the log is durable up to `position`.
     pub(crate) fn speak(self, server: &Shared, position: Position, now: UnixMillis) {
+        let Some(words) = self.0 else { return };
         let limit = server.settings.subscriber_limit();
         let notify = server.settings.notify();
-        for said in self.said {
+        for said in words.said {
             match said {
                 Said::Event { name, db, key } => {
                     tell(server, notify, name, db, &key, position, now);
@@ -231,7 +246,7 @@ impl Context<'_> {
         let notify = self.server.settings.notify();
         if notify.has(Class::New) {
             self.tell_of_expired(notify);
-            self.voice.there.insert((db.0, key.into()), true);
+            self.voice.words().there.insert((db.0, key.into()), true);
             self.push_event(notify, Class::New, "new", db, key);
         }
     }
@@ -261,7 +276,7 @@ impl Context<'_> {
         // Who subscribes only now may hear it, but need not.
         if receivers > 0 {
             let (channel, text) = (channel.into(), text.into());
-            self.voice.said.push(Said::Message { kind, channel, text });
+            self.voice.words().said.push(Said::Message { kind, channel, text });
         }
         receivers
     }
@@ -270,10 +285,10 @@ impl Context<'_> {
     pub(crate) fn tell_of_expired(&mut self, notify: Notify) {
         for (db, key) in self.tx.take_expired() {
             if notify.has(Class::New) {
-                self.voice.there.insert((db.0, key.clone()), false);
+                self.voice.words().there.insert((db.0, key.clone()), false);
             }
             if notify.has(Class::Expired) {
-                self.voice.said.push(Said::Event { name: "expired", db, key });
+                self.voice.words().said.push(Said::Event { name: "expired", db, key });
             }
         }
     }
@@ -285,7 +300,7 @@ impl Context<'_> {
         // A key that cannot be read is not new.
         let there = self.tx.exists(db, key).unwrap_or(true);
         let name = (db.0, Box::from(key));
-        let before = self.voice.there.insert(name, there);
+        let before = self.voice.words().there.insert(name, there);
         let before = before.unwrap_or_else(|| self.tx.was_there(db, key));
         if there && !before {
             self.push_event(notify, Class::New, "new", db, key);
@@ -294,7 +309,7 @@ impl Context<'_> {
 
     fn push_event(&mut self, notify: Notify, class: Class, name: &'static str, db: Db, key: &[u8]) {
         if notify.has(class) {
-            self.voice.said.push(Said::Event { name, db, key: key.into() });
+            self.voice.words().said.push(Said::Event { name, db, key: key.into() });
         }
     }
 }
