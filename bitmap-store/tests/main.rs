@@ -11,6 +11,7 @@ mod model;
 mod robustness;
 mod scan;
 mod strings;
+mod telling;
 
 use bitmap_store::storage::sim::SimDir;
 use bitmap_store::{Keyspace, Options, Sizes, UnixMillis};

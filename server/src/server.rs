@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::net::{self, LargeReplies};
 use crate::nudge::Nudge;
 use crate::open_files;
+use crate::pubsub::PubSub;
 use crate::shared::{Shared, Shutdown};
 use crate::stats::Stats;
 use crate::trouble::Trouble;
@@ -72,6 +73,7 @@ impl Server {
             settings: Settings::new(&config),
             stats: Stats::new(),
             clients: Clients::default(),
+            pubsub: PubSub::default(),
             shutdown: Shutdown::default(),
             addrs: bound.addrs(),
             unixsocket: config.unixsocket.clone(),

@@ -4,6 +4,7 @@ use crate::backup::Backups;
 use crate::clients::Clients;
 use crate::config::Settings;
 use crate::net::LargeReplies;
+use crate::pubsub::PubSub;
 use crate::stats::Stats;
 use crate::trouble::Trouble;
 use crate::warned::Warned;
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub stats: Stats,
     pub clients: Clients,
+    pub pubsub: PubSub,
     pub shutdown: Shutdown,
     /// Where it listens.
     pub addrs: Vec<SocketAddr>,

@@ -140,9 +140,12 @@ impl Flags {
     pub(crate) const ALLOW_BUSY: Flags = Flags(1 << 13);
     pub(crate) const NO_MULTI: Flags = Flags(1 << 14);
     pub(crate) const MOVABLE_KEYS: Flags = Flags(1 << 15);
+    pub(crate) const PUBSUB: Flags = Flags(1 << 16);
     /// It only reads, and may change how a value is kept (PFCOUNT). `COMMAND INFO` does not print it.
-    pub(crate) const MAY_REPLICATE: Flags = Flags(1 << 16);
+    pub(crate) const MAY_REPLICATE: Flags = Flags(1 << 17);
 
+    /// Ours: may be called in RESP2 by a client that is subscribed.
+    pub(crate) const WHILE_SUBSCRIBED: Flags = Flags(1 << 22);
     /// Ours: runs even inside `MULTI` instead of being queued (EXEC, DISCARD, WATCH …).
     pub(crate) const MULTI_OK: Flags = Flags(1 << 24);
     /// Ours: needs the whole keyspace to itself (FLUSHALL).
@@ -180,11 +183,12 @@ impl Flags {
 
     /// The names as `COMMAND INFO` prints them, in its order; ours are not among them.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [(Flags, &str); 16] = [
+        const NAMES: [(Flags, &str); 17] = [
             (Flags::WRITE, "write"),
             (Flags::READONLY, "readonly"),
             (Flags::DENYOOM, "denyoom"),
             (Flags::ADMIN, "admin"),
+            (Flags::PUBSUB, "pubsub"),
             (Flags::NOSCRIPT, "noscript"),
             (Flags::BLOCKING, "blocking"),
             (Flags::LOADING, "loading"),
@@ -253,7 +257,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(crate) const ALL: [Group; 13] = [
+    pub(crate) const ALL: &[Group] = &[
         Group::Generic,
         Group::String,
         Group::List,

@@ -1,6 +1,7 @@
 //! Keys of any type: deleting, finding, naming, moving between databases. Their expiry is in `expire`.
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
+use crate::events::Class;
 use bitmap_store::{Bytes, DATABASES, Db, Error, Glob, Kind, Listing};
 use resp::Reply;
 
@@ -125,7 +126,10 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 fn del(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let mut deleted = 0;
     for key in args.rest() {
-        deleted += i64::from(cx.tx.delete(cx.db, key)?);
+        if cx.tx.delete(cx.db, key)? {
+            deleted += 1;
+            cx.event(Class::Generic, "del", key);
+        }
     }
     Ok(Reply::Int(deleted))
 }
@@ -144,7 +148,7 @@ fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 fn kind(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let kind = cx.tx.kind(cx.db, key)?;
-    cx.looked_up(kind.is_some());
+    cx.looked_for(key, kind.is_some());
     Ok(Reply::Status(kind.map_or("none", Kind::text).into()))
 }
 
@@ -271,8 +275,18 @@ fn random_key(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> 
 /// `RENAME key newkey`
 fn rename(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (from, to) = (args.key()?, args.key()?);
-    cx.tx.rename(cx.db, from, to)?;
+    move_name(cx, from, to)?;
     Ok(Reply::OK)
+}
+
+fn move_name(cx: &mut Context<'_>, from: &[u8], to: &[u8]) -> Result<(), CommandError> {
+    cx.tx.rename(cx.db, from, to)?;
+    if from != to {
+        cx.event_of_new(cx.db, to);
+        cx.event(Class::Generic, "rename_from", from);
+        cx.event(Class::Generic, "rename_to", to);
+    }
+    Ok(())
 }
 
 /// `RENAMENX key newkey`: replies 0 if the new name is taken, be it by the key itself.
@@ -284,7 +298,7 @@ fn rename_nx(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandE
     if cx.tx.exists(cx.db, to)? {
         return Ok(Reply::Int(0));
     }
-    cx.tx.rename(cx.db, from, to)?;
+    move_name(cx, from, to)?;
     Ok(Reply::Int(1))
 }
 
@@ -306,6 +320,10 @@ fn copy(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     }
     let copied = cx.tx.copy((cx.db, from), (db, to), replace)?;
     cx.looked_up_key(from, copied)?;
+    if copied {
+        cx.event_of_new(db, to);
+        cx.event_in(db, Class::Generic, "copy_to", to);
+    }
     Ok(Reply::from(copied))
 }
 
@@ -315,7 +333,13 @@ fn move_to_db(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Command
     if to == cx.db {
         return Err(CommandError::SAME_OBJECT);
     }
-    Ok(Reply::from(cx.tx.move_to(cx.db, key, to)?))
+    let moved = cx.tx.move_to(cx.db, key, to)?;
+    if moved {
+        cx.event_of_new(to, key);
+        cx.event(Class::Generic, "move_from", key);
+        cx.event_in(to, Class::Generic, "move_to", key);
+    }
+    Ok(Reply::from(moved))
 }
 
 fn names(keys: Vec<Vec<u8>>) -> Reply {

@@ -10,6 +10,7 @@ mod hash;
 mod hyperloglog;
 mod introspection;
 mod keys;
+mod pubsub;
 mod server;
 mod string;
 mod transaction;
@@ -18,7 +19,7 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 13] = [
+pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     keys::COMMANDS,
     expire::COMMANDS,
     dump::COMMANDS,
@@ -29,6 +30,7 @@ pub(crate) const FAMILIES: [&[CommandSpec]; 13] = [
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     config::COMMANDS,
     introspection::COMMANDS,

@@ -8,6 +8,7 @@ mod expire;
 mod hash;
 mod hyperloglog;
 mod keys;
+mod pubsub;
 mod server;
 mod strings;
 mod transactions;
@@ -32,6 +33,7 @@ pub enum Family {
     Dumps,
     Hash,
     Transactions,
+    PubSub,
     Arity,
 }
 
@@ -47,6 +49,7 @@ impl Family {
         Family::Dumps,
         Family::Hash,
         Family::Transactions,
+        Family::PubSub,
         Family::Arity,
     ];
 
@@ -63,6 +66,7 @@ impl Family {
             Family::Dumps => 6,
             Family::Hash => 34,
             Family::Transactions => 5,
+            Family::PubSub => 3,
             Family::Arity => 8,
         }
     }
@@ -99,6 +103,7 @@ impl Maker {
             Family::Dumps => dumps::make(random, out),
             Family::Hash => out.push(Step::Send(hash::make(random))),
             Family::Transactions => transactions::make(random, out),
+            Family::PubSub => pubsub::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
         }
     }
