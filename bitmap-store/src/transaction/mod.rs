@@ -15,6 +15,7 @@ mod number;
 mod search;
 mod strings;
 mod walk;
+mod zset;
 
 use crate::keyspace::Shared;
 use crate::layout::{self, Name, Span};
@@ -23,6 +24,7 @@ use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
 use crate::{Db, Error, Kind, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
 pub(crate) use number::integer;
+pub use zset::{ZsetAdded, ZsetAggregate, ZsetOp, ZsetRange, ZsetRule};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicBool;

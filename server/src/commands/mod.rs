@@ -11,17 +11,19 @@ mod keys;
 mod server;
 mod string;
 mod transaction;
+mod zset;
 
 use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 11] = [
+pub(crate) const FAMILIES: [&[CommandSpec]; 12] = [
     keys::COMMANDS,
     expire::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
     hash::COMMANDS,
+    zset::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
