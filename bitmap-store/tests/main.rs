@@ -8,6 +8,7 @@ mod model;
 mod robustness;
 mod scan;
 mod strings;
+mod zset;
 
 use bitmap_store::storage::sim::SimDir;
 use bitmap_store::{Keyspace, Options, Sizes, UnixMillis};

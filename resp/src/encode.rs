@@ -1,5 +1,6 @@
 //! Replies as bytes, as Redis 7 writes them.
 
+use crate::double_text;
 use crate::reply::{Protocol, Reply};
 
 impl Reply {

@@ -96,7 +96,10 @@ mod tests {
             assert_eq!(decode(none), None);
         }
         assert_eq!(key(-0.0, b"m"), b"\x80\0\0\0\0\0\0\0m");
-        assert_eq!(entry(&key(-0.0, b"m"), mark(-0.0)).map(|(score, _)| score.to_bits()), Some(SIGN));
+        assert_eq!(
+            entry(&key(-0.0, b"m"), mark(-0.0)).map(|(score, _)| score.to_bits()),
+            Some(SIGN)
+        );
         assert_eq!(entry(&key(1.0, b"m"), b"-"), None);
     }
 
@@ -119,7 +122,8 @@ mod tests {
             prop_assert_eq!(decode(&encode(a)).map(f64::to_bits), Some(a.to_bits()));
             prop_assert_eq!(place(a).cmp(&place(b)), a.partial_cmp(&b).unwrap());
             prop_assert_eq!(encode(a).cmp(&encode(b)), a.total_cmp(&b));
-            let found = entry(&key(a, b"member"), mark(a)).map(|(score, member)| (score.to_bits(), member));
+            let key = key(a, b"member");
+            let found = entry(&key, mark(a)).map(|(score, member)| (score.to_bits(), member));
             prop_assert_eq!(found, Some((a.to_bits(), &b"member"[..])));
         }
 

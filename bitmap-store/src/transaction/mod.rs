@@ -26,11 +26,11 @@ use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
 use crate::{Db, Error, Kind, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
 pub(crate) use number::integer;
-pub use zset::{ZsetAdded, ZsetAggregate, ZsetOp, ZsetRange, ZsetRule};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{MutexGuard, Weak};
+pub use zset::{ZsetAdded, ZsetAggregate, ZsetOp, ZsetRange, ZsetRule};
 
 /// Commands on locked keys. What it does is visible to itself at once, and to others after
 /// [`Transaction::commit`]; dropped without that, nothing has happened.

@@ -22,9 +22,8 @@ pub(crate) fn strtod(text: &[u8]) -> Number {
         _ => (false, blanks),
     };
     let rest = &text[start..];
-    let begins = |name: &[u8]| {
-        rest.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name))
-    };
+    let begins =
+        |name: &[u8]| rest.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name));
     let (magnitude, len, out_of_range) = if begins(b"infinity") {
         (f64::INFINITY, 8, false)
     } else if begins(b"inf") {
@@ -158,13 +157,21 @@ mod tests {
             ("0x1fffffffffffff8", 144_115_188_075_855_872.0, 17),
             ("0x1p-1074", 5e-324, 9),
             ("0x1.8p-1074", 1e-323, 11),
-            ("0x123456789abcdef0123456789abcdef0123456789p-100", f64::from_bits(0x43b2_3456_789a_bcdf), 48),
+            (
+                "0x123456789abcdef0123456789abcdef0123456789p-100",
+                f64::from_bits(0x43b2_3456_789a_bcdf),
+                48,
+            ),
             ("0.1", 0.1, 3),
             ("5e-324", 5e-324, 6),
             ("0e99999999999999999999", 0.0, 22),
         ] {
             let found = strtod(text.as_bytes());
-            assert_eq!((found.value, found.len, found.out_of_range), (value, len, false), "{text:?}");
+            assert_eq!(
+                (found.value, found.len, found.out_of_range),
+                (value, len, false),
+                "{text:?}"
+            );
         }
         for (text, value) in [
             ("1e400", f64::INFINITY),
@@ -176,7 +183,11 @@ mod tests {
             ("0x1p99999999999999999999", f64::INFINITY),
         ] {
             let found = strtod(text.as_bytes());
-            assert_eq!((found.value, found.len, found.out_of_range), (value, text.len(), true), "{text:?}");
+            assert_eq!(
+                (found.value, found.len, found.out_of_range),
+                (value, text.len(), true),
+                "{text:?}"
+            );
         }
         assert!(strtod(b"nan").value.is_nan());
         assert!(strtod(b"-0").value.is_sign_negative());

@@ -16,8 +16,7 @@ const GROW: Flags = Flags::WRITE.or(Flags::DENYOOM);
 const GROW_FAST: Flags = GROW.or(Flags::FAST);
 const ANY_OUTPUT: &[&str] = &["nondeterministic_output"];
 /// A destination, and the keys that it is made of.
-const STORED: &[(Keys, &str)] =
-    &[(Keys::first(), "OW update"), (Keys::counted(2), "RO access")];
+const STORED: &[(Keys, &str)] = &[(Keys::first(), "OW update"), (Keys::counted(2), "RO access")];
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec::new("zadd", -4, GROW_FAST, Keys::first(), scores::zadd).doc(
@@ -246,7 +245,9 @@ fn looked_up(cx: &mut Context<'_>) {
 /// The reply to who asked for members, maybe with their scores: in pairs, where the protocol is one of pairs.
 fn replied(cx: &Context<'_>, members: Members, with_scores: bool) -> Reply {
     match (with_scores, cx.session.protocol) {
-        (false, _) => Reply::Array(members.into_iter().map(|(member, _)| Reply::bulk(member)).collect()),
+        (false, _) => {
+            Reply::Array(members.into_iter().map(|(member, _)| Reply::bulk(member)).collect())
+        }
         (true, Protocol::Resp3) => in_pairs(members),
         (true, Protocol::Resp2) => flat(members),
     }

@@ -10,6 +10,7 @@ mod keys;
 mod server;
 mod string;
 mod transaction;
+mod zset;
 
 use tests::{Client, DataDir, Server};
 

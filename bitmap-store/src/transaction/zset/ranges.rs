@@ -148,7 +148,16 @@ impl Transaction<'_> {
                 true => Place::Key(Bound::Unbounded),
                 false => Place::Rank(rank),
             };
-            return self.visit_entries(&at, Part::Scores, place, reverse, 0, count, |_| false, visit);
+            return self.visit_entries(
+                &at,
+                Part::Scores,
+                place,
+                reverse,
+                0,
+                count,
+                |_| false,
+                visit,
+            );
         };
         let (from, to) = (borrowed(&run.from), borrowed(&run.to));
         if len == 0 || limit == 0 {
@@ -188,8 +197,11 @@ impl Transaction<'_> {
         let len = self.members(&at, ZSET)?;
         let Some(run) = Run::of(range) else { return Ok(ranks(range, len).1) };
         let (from, to) = (borrowed(&run.from), borrowed(&run.to));
-        if let (Shape::Tree(id), Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) =
-            (self.shape(&at, ZSET)?, from, to)
+        if let (
+            Shape::Tree(id),
+            Bound::Included(a) | Bound::Excluded(a),
+            Bound::Included(b) | Bound::Excluded(b),
+        ) = (self.shape(&at, ZSET)?, from, to)
         {
             let (first, last) =
                 (self.page_of(&at, id, run.part, a)?, self.page_of(&at, id, run.part, b)?);
@@ -209,7 +221,12 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// As [`Transaction::zset_add`].
-    pub fn zset_remove_range(&mut self, db: Db, key: &[u8], range: &ZsetRange) -> Result<u64, Error> {
+    pub fn zset_remove_range(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        range: &ZsetRange,
+    ) -> Result<u64, Error> {
         Ok(self.take_range(db, key, range, false)?.len() as u64)
     }
 
@@ -265,9 +282,8 @@ impl Transaction<'_> {
         }
         let count = members.len() as u64;
         // As Redis would keep it: only what is larger than it keeps packed has a −0.
-        let large = members
-            .iter()
-            .any(|(member, _)| crate::collection::is_large(ZSET, count, member, b""));
+        let large =
+            members.iter().any(|(member, _)| crate::collection::is_large(ZSET, count, member, b""));
         let kept = |score: f64| if large { score } else { score + 0.0 };
         let entries = members.iter().map(|(member, score)| (member, score::encode(kept(*score))));
         self.store(&at, ZSET, entries, expires_at)?;

@@ -220,12 +220,17 @@ impl Transaction<'_> {
     ) -> Result<u64, Error> {
         let at = self.at(db, key)?;
         let mut sound = true;
-        let next = self.scan_elements(&at, ZSET, cursor, count, &mut |member, bytes| {
-            match score::decode(bytes) {
-                Some(score) => visit(member, score),
-                None => sound = false,
-            }
-        })?;
+        let next =
+            self.scan_elements(
+                &at,
+                ZSET,
+                cursor,
+                count,
+                &mut |member, bytes| match score::decode(bytes) {
+                    Some(score) => visit(member, score),
+                    None => sound = false,
+                },
+            )?;
         if sound { Ok(next) } else { Err(crate::value::damaged(&at.name, super::NO_SCORE)) }
     }
 

@@ -106,10 +106,9 @@ fn range(by: By, min: &[u8], max: &[u8]) -> Result<ZsetRange, CommandError> {
             let (min, max) = (LexBound::parse(min), LexBound::parse(max));
             match (min.ok_or(NOT_LEX)?, max.ok_or(NOT_LEX)?) {
                 // Nothing is below the empty string.
-                (LexBound::Greatest, _) | (_, LexBound::Least) => Ok(ZsetRange::Members(
-                    Bound::Unbounded,
-                    Bound::Excluded(Vec::new()),
-                )),
+                (LexBound::Greatest, _) | (_, LexBound::Least) => {
+                    Ok(ZsetRange::Members(Bound::Unbounded, Bound::Excluded(Vec::new())))
+                }
                 (min, max) => Ok(ZsetRange::Members(min.bound(), max.bound())),
             }
         }
@@ -202,10 +201,7 @@ pub(super) fn zrevrangebylex(cx: &mut Context<'_>, args: Args<'_>) -> Result<Rep
 }
 
 /// `ZRANGESTORE dst src min max [BYSCORE|BYLEX] [REV] [LIMIT offset count]`: replies with the number of members stored.
-pub(super) fn zrangestore(
-    cx: &mut Context<'_>,
-    mut args: Args<'_>,
-) -> Result<Reply, CommandError> {
+pub(super) fn zrangestore(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let to = args.key()?;
     let found = Question::parse(args, None, None, true)?.answer(cx)?;
     Ok(Reply::from(cx.tx.zset_replace(cx.db, to, found, None)?))

@@ -53,9 +53,7 @@ fn add(cx: &mut Context<'_>, mut args: Args<'_>, increment: bool) -> Result<Repl
         ));
     }
     if increment && args.len() > 2 {
-        return Err(CommandError::text(
-            "ERR INCR option supports a single increment-element pair",
-        ));
+        return Err(CommandError::text("ERR INCR option supports a single increment-element pair"));
     }
     let mut members = Vec::with_capacity(args.len() / 2);
     while !args.is_empty() {

@@ -10,6 +10,7 @@ mod server;
 mod strings;
 mod transactions;
 mod words;
+mod zset;
 
 use super::Protocols;
 use super::case::Step;
@@ -27,6 +28,7 @@ pub enum Family {
     Strings,
     Bitmaps,
     Hash,
+    Zset,
     Transactions,
     Arity,
 }
@@ -40,6 +42,7 @@ impl Family {
         Family::Strings,
         Family::Bitmaps,
         Family::Hash,
+        Family::Zset,
         Family::Transactions,
         Family::Arity,
     ];
@@ -54,6 +57,7 @@ impl Family {
             Family::Strings => 34,
             Family::Bitmaps => 40,
             Family::Hash => 34,
+            Family::Zset => 40,
             Family::Transactions => 5,
             Family::Arity => 8,
         }
@@ -88,6 +92,7 @@ impl Maker {
             Family::Strings => out.push(Step::Send(strings::make(random))),
             Family::Bitmaps => bitmaps::make(random, out),
             Family::Hash => out.push(Step::Send(hash::make(random))),
+            Family::Zset => out.push(Step::Send(zset::make(random))),
             Family::Transactions => transactions::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
         }
