@@ -1,7 +1,7 @@
 //! Runs of members: by rank, by score, by member.
 
 use super::{NO_SCORE, ZSET};
-use crate::collection::score;
+use crate::collection::{is_large, score};
 use crate::layout::Part;
 use crate::transaction::collection::{Shape, lower_bound};
 use crate::transaction::walk::Place;
@@ -282,12 +282,45 @@ impl Transaction<'_> {
         }
         let count = members.len() as u64;
         // As Redis would keep it: only what is larger than it keeps packed has a −0.
-        let large =
-            members.iter().any(|(member, _)| crate::collection::is_large(ZSET, count, member, b""));
+        let large = members.iter().any(|(member, _)| is_large(ZSET, count, member, b""));
         let kept = |score: f64| if large { score } else { score + 0.0 };
         let entries = members.iter().map(|(member, score)| (member, score::encode(kept(*score))));
         self.store(&at, ZSET, entries, expires_at)?;
         Ok(count)
+    }
+
+    /// Gives `to` a sorted set of the members of the one at `from` that [`Transaction::zset_range`] shows, whatever it had;
+    /// their number. Without any, `to` is gone.
+    ///
+    /// # Errors
+    /// As [`Transaction::zset_replace`].
+    #[allow(clippy::too_many_arguments)]
+    pub fn zset_store_range(
+        &mut self,
+        db: Db,
+        from: &[u8],
+        range: &ZsetRange,
+        reverse: bool,
+        skip: u64,
+        limit: u64,
+        to: &[u8],
+    ) -> Result<u64, Error> {
+        let mut found: Vec<(Vec<u8>, f64)> = Vec::new();
+        self.zset_range(db, from, range, reverse, skip, limit, &mut |member, score| {
+            found.push((member.to_vec(), score));
+            ControlFlow::Continue(())
+        })?;
+        // Redis adds them one by one, and knows how many there will be only if it was asked for ranks: a −0 that comes
+        // before the set is larger than it keeps packed becomes 0.
+        let known = if matches!(range, ZsetRange::Ranks(..)) { found.len() as u64 } else { 0 };
+        let mut large = false;
+        for (count, (member, score)) in (1..).zip(&mut found) {
+            large |= is_large(ZSET, known.max(count), member, b"");
+            if !large {
+                *score += 0.0;
+            }
+        }
+        self.zset_replace(db, to, found, None)
     }
 
     fn take_range(

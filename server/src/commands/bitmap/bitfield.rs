@@ -108,6 +108,8 @@ fn parse_writable_place(args: &mut Args<'_>) -> Result<(FieldType, u64), Command
 fn run(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<Reply, CommandError> {
     if !steps.iter().any(Step::writes) {
         cx.looked_up_key(key, false)?;
+        // Who asks for nothing is told that the type is wrong, too.
+        cx.tx.strlen(cx.db, key)?;
     }
     let mut replies = Vec::with_capacity(steps.len());
     let mut refused = false;

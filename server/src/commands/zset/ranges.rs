@@ -203,8 +203,12 @@ pub(super) fn zrevrangebylex(cx: &mut Context<'_>, args: Args<'_>) -> Result<Rep
 /// `ZRANGESTORE dst src min max [BYSCORE|BYLEX] [REV] [LIMIT offset count]`: replies with the number of members stored.
 pub(super) fn zrangestore(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let to = args.key()?;
-    let found = Question::parse(args, None, None, true)?.answer(cx)?;
-    Ok(Reply::from(cx.tx.zset_replace(cx.db, to, found, None)?))
+    let Question { key, range, reverse, skip, limit, .. } =
+        Question::parse(args, None, None, true)?;
+    let there = cx.tx.zset_len(cx.db, key)? > 0;
+    cx.looked_up(there);
+    let stored = cx.tx.zset_store_range(cx.db, key, &range, reverse, skip, limit, to)?;
+    Ok(Reply::from(stored))
 }
 
 fn count(cx: &mut Context<'_>, mut args: Args<'_>, by: By) -> Result<Reply, CommandError> {
