@@ -26,6 +26,8 @@ pub enum Error {
     FieldNotInteger,
     /// The value of a field is not a number.
     FieldNotFloat,
+    /// A score is, or would become, NaN.
+    NotANumber,
     /// There is no such key.
     NoSuchKey,
     /// The string is no HyperLogLog.
@@ -67,6 +69,7 @@ impl fmt::Display for Error {
             Error::NotFinite => f.write_str("the number to be added is not finite"),
             Error::FieldNotInteger => f.write_str("the field is not an integer"),
             Error::FieldNotFloat => f.write_str("the field is not a number"),
+            Error::NotANumber => f.write_str("the score is not a number (NaN)"),
             Error::NoSuchKey => f.write_str("there is no such key"),
             Error::NotHyperLogLog => f.write_str("the string is no HyperLogLog"),
             Error::CorruptHyperLogLog => f.write_str("the HyperLogLog is corrupt"),

@@ -109,7 +109,6 @@ pub(crate) enum Part {
     /// The members: of a hash the fields, with their values; of a sorted set with their scores.
     Members,
     /// The scores of a sorted set.
-    #[allow(dead_code)] // sorted sets are to come
     Scores,
 }
 

@@ -76,5 +76,7 @@ pub use inspect::{fold, is_keyspace};
 pub use keyspace::{Keyspace, Options, Sizes, Stats};
 pub use kind::{Encoding, Kind};
 pub use scan::Reclaimed;
-pub use transaction::{Listing, Pair, Transaction, Visit};
+pub use transaction::{
+    Listing, Pair, Transaction, Visit, ZsetAdded, ZsetAggregate, ZsetOp, ZsetRange, ZsetRule,
+};
 pub use watch::Watch;

@@ -349,7 +349,7 @@ impl KeyEntry {
                     paged.pages.capacity() * size_of::<PageRef>()
                         + derivation.map_or(0, |derivation| derivation.memory_bytes())
                 }
-                Value::Small(small) => small.leaf.memory_bytes() + small.touched.memory_bytes(),
+                Value::Small(small) => small.memory_bytes(),
                 Value::Tree(tree) => tree.memory_bytes(),
             }
     }

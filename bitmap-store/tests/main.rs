@@ -12,6 +12,7 @@ mod robustness;
 mod scan;
 mod strings;
 mod telling;
+mod zset;
 
 use bitmap_store::storage::sim::SimDir;
 use bitmap_store::{Keyspace, Options, Sizes, UnixMillis};

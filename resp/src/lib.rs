@@ -27,6 +27,7 @@
 
 mod client;
 mod decode;
+mod double;
 mod encode;
 mod inline;
 mod limits;
@@ -35,6 +36,7 @@ mod request;
 
 pub use client::{Client, encode_request};
 pub use decode::{Decoder, ProtocolError};
+pub use double::double_text;
 pub use limits::Limits;
 pub use reply::{Protocol, Reply};
 pub use request::{Args, Requests};

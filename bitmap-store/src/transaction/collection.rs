@@ -12,7 +12,7 @@ use super::{At, Transaction};
 use crate::collection::leaf::{Leaf, Put};
 use crate::collection::page::TreePage;
 use crate::collection::tree::{Small, Tree};
-use crate::collection::{LARGE, directory::Directory, is_large};
+use crate::collection::{LARGE, directory::Directory, is_large, score};
 use crate::cursor::between;
 use crate::layout::{self, MAX_LOWER_BYTES, Name, Part};
 use crate::value::{Cached, Change, KeyEntry, Value, damaged};
@@ -69,7 +69,7 @@ impl Transaction<'_> {
     ) -> Result<Option<&[u8]>, Error> {
         match self.shape(at, kind)? {
             Shape::Missing => Ok(None),
-            Shape::Small => Ok(self.small(at)?.leaf.get(key)),
+            Shape::Small => Ok(self.small_part(at, part)?.get(key)),
             Shape::Tree(id) => {
                 let name = self.page_of(at, id, part, key)?;
                 Ok(self.tree_page(at, &name)?.leaf.get(key))
@@ -77,7 +77,8 @@ impl Transaction<'_> {
         }
     }
 
-    /// Gives the entry of `key` a value; true if there was none. A missing collection is made.
+    /// Gives the entry of `key` a value; true if there was none. A missing collection is made. What a small one is
+    /// ordered by beside its members follows them by itself.
     ///
     /// # Errors
     /// [`Error::StringTooLong`]; else as [`Transaction::shape`].
@@ -95,24 +96,25 @@ impl Transaction<'_> {
         match self.shape(at, kind)? {
             Shape::Missing => {
                 let mut small = Small::new(kind, 0, Leaf::default());
-                small.leaf.put(key, value);
-                small.grew(key, value);
+                small.put(key, value);
                 self.replace(at, Value::Small(small), None)?;
                 self.outgrow(at)?;
                 Ok(true)
             }
+            Shape::Small if part != Part::Members => Ok(false),
             Shape::Small => {
                 self.touch_live(at)?;
-                let small = self.small(at)?;
-                let put = small.leaf.put(key, value).1;
+                let put = self.small(at)?.put(key, value);
                 if put != Put::Same {
-                    small.grew(key, value);
                     self.change(at, Change::Delta)?;
                     self.outgrow(at)?;
                 }
                 Ok(put == Put::New)
             }
-            Shape::Tree(id) => self.put_in_tree(at, id, part, key, value),
+            Shape::Tree(id) => {
+                let name = self.page_of(at, id, part, key)?;
+                self.put_in_page(at, part, &name, key, value)
+            }
         }
     }
 
@@ -130,48 +132,59 @@ impl Transaction<'_> {
     ) -> Result<Option<Vec<u8>>, Error> {
         match self.shape(at, kind)? {
             Shape::Missing => Ok(None),
+            Shape::Small if part != Part::Members => Ok(None),
             Shape::Small => {
                 let Some(value) = self.small(at)?.leaf.get(key).map(<[u8]>::to_vec) else {
                     return Ok(None);
                 };
                 self.touch_live(at)?;
                 let small = self.small(at)?;
-                small.leaf.remove(key);
+                small.remove(key);
                 if small.leaf.is_empty() {
                     self.replace(at, Value::Absent, None)?;
                 } else {
-                    small.touched.push(key.into());
                     self.change(at, Change::Delta)?;
                 }
                 Ok(Some(value))
             }
             Shape::Tree(id) => {
                 let name = self.page_of(at, id, part, key)?;
-                let page = self.tree_page(at, &name)?;
-                let Some(value) = page.leaf.get(key).map(<[u8]>::to_vec) else { return Ok(None) };
-                // From here on neither the key nor the page leaves the cache.
-                self.touch_live(at)?;
-                let page = self.tree_page(at, &name)?;
-                page.leaf.remove(key);
-                page.shrank = true;
-                let (newly, len) = (page.changed(key), page.leaf.len());
-                let (entry, tree) = self.tree(at)?;
-                if newly {
-                    tree.dirty.push(Name::of(&name));
-                }
-                if let Some(directory) = tree.directory(part) {
-                    directory.set(&name, len);
-                }
-                if part == Part::Members {
-                    tree.count -= 1;
-                    *entry = Change::Base;
-                    if tree.count == 0 {
-                        self.replace(at, Value::Absent, None)?;
-                    }
-                }
-                Ok(Some(value))
+                self.take_from_page(at, part, &name, key)
             }
         }
+    }
+
+    /// As [`Transaction::take_element`], from a tree: `name` is the page that the entry belongs to.
+    pub(super) fn take_from_page(
+        &mut self,
+        at: &At,
+        part: Part,
+        name: &[u8],
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let page = self.tree_page(at, name)?;
+        let Some(value) = page.leaf.get(key).map(<[u8]>::to_vec) else { return Ok(None) };
+        // From here on neither the key nor the page leaves the cache.
+        self.touch_live(at)?;
+        let page = self.tree_page(at, name)?;
+        page.leaf.remove(key);
+        page.shrank = true;
+        let (newly, len) = (page.changed(key), page.leaf.len());
+        let (entry, tree) = self.tree(at)?;
+        if newly {
+            tree.dirty.push(Name::of(name));
+        }
+        if let Some(directory) = tree.directory(part) {
+            directory.set(name, len);
+        }
+        if part == Part::Members {
+            tree.count -= 1;
+            *entry = Change::Base;
+            if tree.count == 0 {
+                self.replace(at, Value::Absent, None)?;
+            }
+        }
+        Ok(Some(value))
     }
 
     /// Number of entries whose keys are below `key`, or not above it if it is `Excluded`: the rank of the first of the
@@ -179,7 +192,6 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// As [`Transaction::shape`].
-    #[allow(dead_code)] // for sorted sets
     pub(super) fn rank(
         &mut self,
         at: &At,
@@ -190,7 +202,7 @@ impl Transaction<'_> {
         let (Bound::Included(bound) | Bound::Excluded(bound)) = key else { return Ok(0) };
         match self.shape(at, kind)? {
             Shape::Missing => Ok(0),
-            Shape::Small => Ok(lower_bound(&self.small(at)?.leaf, key) as u64),
+            Shape::Small => Ok(lower_bound(self.small_part(at, part)?, key) as u64),
             Shape::Tree(id) => {
                 let name = self.page_of(at, id, part, bound)?;
                 let within = lower_bound(&self.tree_page(at, &name)?.leaf, key) as u64;
@@ -223,7 +235,6 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// [`Error::Storage`] if what the key had cannot be replaced.
-    #[allow(dead_code)] // for the commands that store what they make
     pub(super) fn store<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         at: &At,
@@ -290,6 +301,24 @@ impl Transaction<'_> {
             Value::Small(small) => Ok(small),
             _ => unreachable!("whoever asks has looked"),
         }
+    }
+
+    /// The small collection at a key, in the order of `part`.
+    pub(super) fn small_part(&mut self, at: &At, part: Part) -> Result<&Leaf, Error> {
+        if self.small(at)?.lacks(part) {
+            self.small(at)?.part(part);
+            self.weigh(at);
+        }
+        Ok(self.small(at)?.part(part))
+    }
+
+    /// Tells the cache that what it has of a key has grown.
+    fn weigh(&mut self, at: &At) {
+        let budget = &self.shared.backing.budget;
+        self.guards.stripe(at.stripe).cache.update(budget, &at.name, |cached| match cached {
+            Cached::Key(entry) => Some(entry.memory_bytes()),
+            Cached::Page(_) | Cached::TreePage(_) => None,
+        });
     }
 
     /// The tree at a key, and how it differs from the log.
@@ -367,19 +396,19 @@ impl Transaction<'_> {
         found.ok_or_else(|| damaged(&at.name, "a collection has lost its first page"))
     }
 
-    fn put_in_tree(
+    /// As [`Transaction::put_element`], in a tree: `name` is the page that the entry belongs to.
+    pub(super) fn put_in_page(
         &mut self,
         at: &At,
-        id: u64,
         part: Part,
+        name: &[u8],
         key: &[u8],
         value: &[u8],
     ) -> Result<bool, Error> {
-        let name = self.page_of(at, id, part, key)?;
         // From here on the key does not leave the cache.
         self.touch_live(at)?;
         let leaf_bytes = self.shared.sizes.leaf;
-        let page = self.tree_page(at, &name)?;
+        let page = self.tree_page(at, name)?;
         let (index, put) = page.leaf.put(key, value);
         if put == Put::Same {
             return Ok(false);
@@ -390,12 +419,12 @@ impl Transaction<'_> {
             if index + 1 == len { Some(End::Last) } else { (index == 0).then_some(End::First) };
         let (change, tree) = self.tree(at)?;
         if newly {
-            tree.dirty.push(Name::of(&name));
+            tree.dirty.push(Name::of(name));
         }
         if put == Put::New
             && let Some(directory) = tree.directory(part)
         {
-            directory.set(&name, len);
+            directory.set(name, len);
         }
         if part == Part::Members {
             if put == Put::New {
@@ -408,7 +437,7 @@ impl Transaction<'_> {
             }
         }
         if large {
-            self.split(at, part, &name, end)?;
+            self.split(at, part, name, end)?;
         }
         Ok(put == Put::New)
     }
@@ -529,11 +558,7 @@ impl Transaction<'_> {
             }
             let directory = Directory::new(pages);
             self.tree(at)?.1.directories[part.index()] = Some(directory);
-            let budget = &self.shared.backing.budget;
-            self.guards.stripe(at.stripe).cache.update(budget, &at.name, |cached| match cached {
-                Cached::Key(entry) => Some(entry.memory_bytes()),
-                Cached::Page(_) | Cached::TreePage(_) => None,
-            });
+            self.weigh(at);
         }
         Ok(self.tree(at)?.1.directory(part).expect("it has just been made"))
     }
@@ -568,11 +593,8 @@ fn place_to_cut(leaf: &Leaf, wanted: usize) -> Option<usize> {
 
 /// The members of a sorted set by their scores, which their values are.
 fn by_score(leaf_bytes: usize, members: &[Leaf]) -> Vec<Leaf> {
-    let entries = members.iter().flat_map(Leaf::iter);
-    let mut scored: Vec<Vec<u8>> =
-        entries.map(|(member, score)| [score, member].concat()).collect();
-    scored.sort_unstable();
-    packed(leaf_bytes, scored.iter().map(|key| (key, b"")), |_, _| ())
+    let scored = score::by_score(members.iter().flat_map(Leaf::iter));
+    packed(leaf_bytes, scored, |_, _| ())
 }
 
 /// Packs entries, which ascend, into leaves that are nearly full. Each entry is shown to `see`.

@@ -20,6 +20,7 @@ mod number;
 mod search;
 mod strings;
 mod walk;
+mod zset;
 
 pub use walk::{Pair, Visit};
 
@@ -35,6 +36,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{MutexGuard, Weak};
+pub use zset::{ZsetAdded, ZsetAggregate, ZsetOp, ZsetRange, ZsetRule};
 
 /// Commands on locked keys. What it does is visible to itself at once, and to others after
 /// [`Transaction::commit`]; dropped without that, nothing has happened.

@@ -40,7 +40,7 @@ impl Transaction<'_> {
         let id = match self.shape(at, kind)? {
             Shape::Missing => return Ok(()),
             Shape::Small => {
-                let leaf = &self.small(at)?.leaf;
+                let leaf = self.small_part(at, part)?;
                 let from = match place {
                     Place::Key(bound) => lower_bound(leaf, bound),
                     Place::Rank(rank) => {
@@ -96,7 +96,6 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// As [`Transaction::shape`].
-    #[allow(dead_code)] // for sorted sets
     pub(super) fn walk_back(
         &mut self,
         at: &At,
@@ -114,7 +113,7 @@ impl Transaction<'_> {
         let id = match self.shape(at, kind)? {
             Shape::Missing => return Ok(()),
             Shape::Small => {
-                let leaf = &self.small(at)?.leaf;
+                let leaf = self.small_part(at, part)?;
                 let to = match place {
                     Place::Key(bound) => above(leaf, bound),
                     Place::Rank(rank) => usize::try_from(rank)

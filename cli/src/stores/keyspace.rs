@@ -49,6 +49,11 @@ impl Store for KeyspaceStore {
                 report.add("fields", Figure::count(fields));
                 return Ok(Some(report));
             }
+            Kind::SortedSet => {
+                let members = transaction.zset_len(db, key)?;
+                report.add("members", Figure::count(members));
+                return Ok(Some(report));
+            }
             _ => return Ok(Some(report)),
         }
         let bytes = transaction.strlen(db, key)?;

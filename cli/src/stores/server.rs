@@ -218,6 +218,7 @@ impl Store for ServerStore {
         let size: Option<(_, &[u8])> = match &*kind {
             "string" => Some(("value_bytes", b"STRLEN")),
             "hash" => Some(("fields", b"HLEN")),
+            "zset" => Some(("members", b"ZCARD")),
             _ => None,
         };
         let expires_at = u64::try_from(ttl).ok().map(|ms| UnixMillis(now().0 + ms));

@@ -1,6 +1,6 @@
 //! A cursor over the arguments of a command, with the conversions and error texts of Redis.
 
-use super::CommandError;
+use super::{CommandError, strtod};
 
 /// The arguments that a handler has not consumed yet.
 #[derive(Clone, Copy)]
@@ -117,10 +117,14 @@ pub(crate) fn parse_int(text: &[u8]) -> Option<i64> {
     if negative { Some(value) } else { value.checked_neg() }
 }
 
-/// Reads a number as Redis does: no blanks, no NaN; infinity is one.
+/// Reads a number as Redis does: no blanks, no NaN, nothing that is too large or too small; infinity is one.
 pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
-    let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    (!number.is_nan()).then_some(number)
+    if matches!(text, [] | [b' ' | b'\t'..=b'\r', ..]) {
+        return None;
+    }
+    let number = strtod(text);
+    let whole = number.len == text.len() && !number.out_of_range;
+    (whole && !number.value.is_nan()).then_some(number.value)
 }
 
 #[cfg(test)]

@@ -371,7 +371,7 @@ fn begin<'s>(
     if flags.has(Flags::UNLOCKED) {
         return server.keyspace.begin([], now);
     }
-    let keys = KeyPositions::of(command.spec.keys, request.len()).filter_map(|i| request.get(i));
+    let keys = KeyPositions::in_request(command.spec.keys, request).filter_map(|i| request.get(i));
     if flags.has(Flags::OTHER_DB) {
         let everywhere = keys.flat_map(|key| (0..DATABASES).map(move |db| (Db(db), key)));
         return server.keyspace.begin(everywhere, now);
@@ -395,7 +395,7 @@ fn begin_all<'s>(
 }
 
 fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
-    let mut keys = KeyPositions::of(command.spec.keys, request.len());
+    let mut keys = KeyPositions::in_request(command.spec.keys, request);
     if keys.any(|i| request.get(i).is_some_and(|key| key.len() > MAX_KEY_BYTES))
         && command.spec.access != "not_key"
     {

@@ -97,6 +97,7 @@ impl From<Error> for CommandError {
             Error::NotFinite => Self::text("ERR value is NaN or Infinity"),
             Error::FieldNotInteger => Self::text("ERR hash value is not an integer"),
             Error::FieldNotFloat => Self::text("ERR hash value is not a float"),
+            Error::NotANumber => Self::text("ERR resulting score is not a number (NaN)"),
             Error::NoSuchKey => Self::NO_SUCH_KEY,
             Error::NotHyperLogLog => {
                 Self::text("WRONGTYPE Key is not a valid HyperLogLog string value.")

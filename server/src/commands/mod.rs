@@ -14,6 +14,7 @@ mod pubsub;
 mod server;
 mod string;
 mod transaction;
+mod zset;
 
 use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
@@ -27,6 +28,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     hash::COMMANDS,
+    zset::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,

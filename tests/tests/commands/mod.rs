@@ -13,6 +13,7 @@ mod keys;
 mod server;
 mod string;
 mod transaction;
+mod zset;
 
 use tests::{Client, DataDir, Server};
 

@@ -47,6 +47,26 @@ pub const RULES: &[Rule] = &[
                 })
         },
     },
+    Rule {
+        name: "zrank-withscore",
+        reason: "ZRANK and ZREVRANK take WITHSCORE, as from Redis 7.2 on; 7.0 refuses a fourth word",
+        applies: |case, _, theirs| {
+            let is = |word: &[u8]| {
+                [&b"zrank"[..], b"zrevrank"].iter().any(|name| word.eq_ignore_ascii_case(name))
+            };
+            match case.args.as_slice() {
+                [command, info, names @ ..] if command.eq_ignore_ascii_case(b"command") => {
+                    info.eq_ignore_ascii_case(b"info") && names.iter().any(|name| is(name))
+                }
+                [name, rest @ ..] => {
+                    let refused = b"ERR wrong number of arguments";
+                    let refuses = theirs.error().is_some_and(|text| text.starts_with(refused));
+                    is(name) && rest.len() > 2 && refuses
+                }
+                [] => false,
+            }
+        },
+    },
 ];
 
 /// The rule that explains this difference.

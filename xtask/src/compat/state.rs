@@ -44,6 +44,7 @@ pub fn differences(ours: &mut Connection, theirs: &mut Connection) -> io::Result
     Ok(found)
 }
 
+/// Commands; what comes after the name comes after the key, too.
 const ASKED: &[(&str, Compare)] = &[
     ("TYPE", Compare::Exact),
     ("STRLEN", Compare::Exact),
@@ -51,12 +52,16 @@ const ASKED: &[(&str, Compare)] = &[
     ("BITCOUNT", Compare::Exact),
     ("GET", Compare::Exact),
     ("HGETALL", Compare::Pairs),
+    ("ZRANGE 0 -1 WITHSCORES", Compare::Exact),
 ];
 
 fn describe(server: &mut Connection, key: &[u8]) -> io::Result<Vec<Value>> {
     let mut request = Vec::new();
     for (name, _) in ASKED {
-        encode(&[name.as_bytes(), key], &mut request);
+        let mut words = name.split(' ').map(str::as_bytes);
+        let mut command: Vec<&[u8]> = words.next().into_iter().chain([key]).collect();
+        command.extend(words);
+        encode(&command, &mut request);
     }
     server.send(&request)?;
     ASKED.iter().map(|_| Ok(server.receive()?.0)).collect()

@@ -113,6 +113,8 @@ fn run(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<Reply, Comman
     }
     if !steps.iter().any(Step::writes) {
         cx.looked_up_key(key, false)?;
+        // Who asks for nothing is told that the type is wrong, too.
+        cx.tx.strlen(cx.db, key)?;
     }
     let heard = cx.hears(Class::String) || cx.hears(Class::New);
     let len = if heard { cx.tx.strlen(cx.db, key)? } else { 0 };

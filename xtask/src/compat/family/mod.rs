@@ -13,6 +13,7 @@ mod server;
 mod strings;
 mod transactions;
 mod words;
+mod zset;
 
 use super::Protocols;
 use super::case::Step;
@@ -32,6 +33,7 @@ pub enum Family {
     HyperLogLog,
     Dumps,
     Hash,
+    Zset,
     Transactions,
     PubSub,
     Arity,
@@ -48,6 +50,7 @@ impl Family {
         Family::HyperLogLog,
         Family::Dumps,
         Family::Hash,
+        Family::Zset,
         Family::Transactions,
         Family::PubSub,
         Family::Arity,
@@ -65,6 +68,7 @@ impl Family {
             Family::HyperLogLog => 12,
             Family::Dumps => 6,
             Family::Hash => 34,
+            Family::Zset => 40,
             Family::Transactions => 5,
             Family::PubSub => 3,
             Family::Arity => 8,
@@ -102,6 +106,7 @@ impl Maker {
             Family::HyperLogLog => out.push(Step::Send(hyperloglog::make(random))),
             Family::Dumps => dumps::make(random, out),
             Family::Hash => out.push(Step::Send(hash::make(random))),
+            Family::Zset => out.push(Step::Send(zset::make(random))),
             Family::Transactions => transactions::make(random, out),
             Family::PubSub => pubsub::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
