@@ -26,6 +26,8 @@ pub enum Error {
     FieldNotInteger,
     /// The value of a field is not a number.
     FieldNotFloat,
+    /// An element, or what it is sorted by, is not a number.
+    NotSortable,
     /// There is no such key.
     NoSuchKey,
     /// The log could not be read or written.
@@ -61,6 +63,7 @@ impl fmt::Display for Error {
             Error::NotFinite => f.write_str("the number to be added is not finite"),
             Error::FieldNotInteger => f.write_str("the field is not an integer"),
             Error::FieldNotFloat => f.write_str("the field is not a number"),
+            Error::NotSortable => f.write_str("what is sorted by numbers is not a number"),
             Error::NoSuchKey => f.write_str("there is no such key"),
             Error::Storage(e) => e.fmt(f),
             Error::Damaged { key, reason } => {

@@ -7,6 +7,8 @@ mod hash;
 mod model;
 mod robustness;
 mod scan;
+mod set;
+mod sort;
 mod strings;
 
 use bitmap_store::storage::sim::SimDir;

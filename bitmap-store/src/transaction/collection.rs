@@ -223,7 +223,6 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// [`Error::Storage`] if what the key had cannot be replaced.
-    #[allow(dead_code)] // for the commands that store what they make
     pub(super) fn store<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         at: &At,
