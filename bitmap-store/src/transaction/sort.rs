@@ -4,6 +4,7 @@ use super::double::double;
 use super::set::{MEMBERS, SET};
 use super::walk::Place;
 use super::{At, Transaction};
+use crate::value::Value;
 use crate::{Db, Error, Kind};
 use bytes::Bytes;
 use std::cmp::Ordering;
@@ -157,6 +158,25 @@ impl Transaction<'_> {
         Ok(got)
     }
 
+    /// As [`Transaction::sort`], and puts a list of what comes out at `dst`, whatever that holds; what is not there is
+    /// empty. The length of the list; without elements, `dst` is gone.
+    ///
+    /// # Errors
+    /// As [`Transaction::sort`].
+    pub fn sort_store(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        dst: &[u8],
+        sort: &Sort<'_>,
+    ) -> Result<u64, Error> {
+        let elements = self.sort(db, key, sort)?;
+        let dst = self.at(db, dst)?;
+        let count = elements.len() as u64;
+        self.store_list(&dst, elements.into_iter().map(Option::unwrap_or_default).collect())?;
+        Ok(count)
+    }
+
     /// The value that a pattern names for an element. One of another type than it asks for is none.
     fn fetch(
         &mut self,
@@ -176,6 +196,18 @@ impl Transaction<'_> {
             Err(Error::WrongType | Error::KeyTooLong) => Ok(None),
             found => found,
         }
+    }
+
+    /// Gives a key a list of these elements, whatever it had. Without any, the key is gone.
+    fn store_list(&mut self, at: &At, elements: Vec<Bytes>) -> Result<(), Error> {
+        if !elements.is_empty() {
+            // There are no lists yet.
+            return Err(Error::WrongType);
+        }
+        if self.entry(at).map_or(true, |entry| entry.exists()) {
+            self.replace(at, Value::Absent, None)?;
+        }
+        Ok(())
     }
 
     /// The elements of a set, list or sorted set, in its own order.

@@ -3,9 +3,7 @@
 //! Replies go straight into the connection's output buffer. The executor never waits: what must reach the
 //! disk before the reply may be sent is returned as a position, and the connection waits for it.
 
-use super::{
-    Args, Command, CommandError, Context, Flags, KeyPositions, Queue, Random, http, table,
-};
+use super::{Args, Command, CommandError, Context, Flags, Queue, Random, http, table};
 use crate::clock::Clock;
 use crate::session::{Session, Watched};
 use crate::shared::Shared;
@@ -121,7 +119,7 @@ impl Executor {
             }
         }
         self.session.last_command = command.id;
-        let ran = if flags.has(Flags::EXCLUSIVE)
+        let ran = if command.spec.needs_everything(request)
             || flags.has(Flags::KEYSPACE_WIDE) && !flags.has(Flags::FAST)
         {
             // It may take long; the tasks waiting behind this one move to another thread.
@@ -317,13 +315,13 @@ fn begin<'s>(
     now: UnixMillis,
 ) -> Transaction<'s> {
     let flags = command.spec.flags;
-    if flags.has(Flags::EXCLUSIVE) {
+    if command.spec.needs_everything(request) {
         return server.keyspace.begin_exclusive(now);
     }
     if flags.has(Flags::UNLOCKED) {
         return server.keyspace.begin([], now);
     }
-    let keys = KeyPositions::of(command.spec.keys, request.len()).filter_map(|i| request.get(i));
+    let keys = command.spec.key_positions(request).filter_map(|i| request.get(i));
     if flags.has(Flags::OTHER_DB) {
         let everywhere = keys.flat_map(|key| (0..DATABASES).map(move |db| (Db(db), key)));
         return server.keyspace.begin(everywhere, now);
@@ -347,7 +345,7 @@ fn begin_all<'s>(
 }
 
 fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
-    let mut keys = KeyPositions::of(command.spec.keys, request.len());
+    let mut keys = command.spec.key_positions(request);
     if keys.any(|i| request.get(i).is_some_and(|key| key.len() > MAX_KEY_BYTES)) {
         return Err(CommandError::KEY_TOO_LONG);
     }

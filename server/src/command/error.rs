@@ -97,6 +97,9 @@ impl From<Error> for CommandError {
             Error::NotFinite => Self::text("ERR value is NaN or Infinity"),
             Error::FieldNotInteger => Self::text("ERR hash value is not an integer"),
             Error::FieldNotFloat => Self::text("ERR hash value is not a float"),
+            Error::NotSortable => {
+                Self::text("ERR One or more scores can't be converted into double")
+            }
             Error::NoSuchKey => Self::NO_SUCH_KEY,
             damaged if damaged.is_damage() => Self::new(format!("{} {damaged}", Self::DAMAGED)),
             Error::Storage(cause) => Self::new(format!(

@@ -1,17 +1,31 @@
 //! Which arguments of a request are keys, by the command's row in the table.
 
-use super::Keys;
+use super::{Keys, parse_int};
 
 /// The positions of a request's keys, the command's name being at 0.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyPositions {
+    /// A key before the others.
+    own: Option<usize>,
     next: usize,
     last: usize,
     step: usize,
 }
 
 impl KeyPositions {
-    /// For a request of `len` arguments, the name included.
+    /// For `request`. What is not the number of keys that it should be means that there are none of these.
+    pub(crate) fn in_request(keys: Keys, request: resp::Args<'_>) -> Self {
+        let Ok(at @ 1..) = usize::try_from(keys.counted_at) else {
+            return KeyPositions::of(keys, request.len());
+        };
+        let count = request.get(at).and_then(parse_int).and_then(|n| usize::try_from(n).ok());
+        let fits = |count: &usize| *count < request.len() - at;
+        let count = count.filter(fits).unwrap_or(0);
+        let own = usize::try_from(keys.first).ok().filter(|first| *first > 0);
+        KeyPositions { own, next: at + 1, last: at + count, step: 1 }
+    }
+
+    /// For a request of `len` arguments, the name included; without those that it counts.
     pub(crate) fn of(keys: Keys, len: usize) -> Self {
         let first = usize::try_from(keys.first).unwrap_or(0);
         let last = match usize::try_from(keys.last) {
@@ -21,9 +35,9 @@ impl KeyPositions {
         let step = usize::try_from(keys.step).unwrap_or(1).max(1);
         // No keys is an empty run, whatever `last` says.
         if first == 0 {
-            return KeyPositions { next: 1, last: 0, step };
+            return KeyPositions { own: None, next: 1, last: 0, step };
         }
-        KeyPositions { next: first, last, step }
+        KeyPositions { own: None, next: first, last, step }
     }
 }
 
@@ -31,6 +45,9 @@ impl Iterator for KeyPositions {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
+        if let Some(own) = self.own.take() {
+            return Some(own);
+        }
         let position = self.next;
         if position > self.last {
             return None;
@@ -53,5 +70,25 @@ mod tests {
         assert_eq!(of(Keys::range(2, -1, 1), 5), [2, 3, 4]);
         assert_eq!(of(Keys::range(1, -2, 1), 4), [1, 2]);
         assert_eq!(of(Keys::first(), 1), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn counted_keys_are_as_many_as_the_request_says_if_it_has_them() {
+        let of = |keys, words: &str| {
+            let mut input = Vec::new();
+            resp::encode_request(&words.split(' ').collect::<Vec<_>>(), &mut input);
+            let mut decoder = resp::Decoder::new(resp::Limits::default());
+            decoder.decode(&input).unwrap().unwrap();
+            KeyPositions::in_request(keys, decoder.args(&input)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Keys::counted(2), "eval script 2 a b c"), [3, 4]);
+        assert_eq!(of(Keys::counted(2), "eval script 3 a b c"), [3, 4, 5]);
+        for count in ["0", "4", "-1", "x", "9223372036854775807"] {
+            let words = format!("zunionstore to {count} a b c");
+            assert_eq!(of(Keys::counted(2), &words), Vec::<usize>::new());
+            assert_eq!(of(Keys::first_and_counted(2), &words), [1]);
+        }
+        assert_eq!(of(Keys::first_and_counted(2), "zunionstore to 2 a b c"), [1, 3, 4]);
+        assert_eq!(of(Keys::counted(2), "eval script"), Vec::<usize>::new());
     }
 }

@@ -3,7 +3,7 @@
 //! The values are those that `COMMAND INFO` of Redis 7 prints, so that clients which read them find
 //! what they expect; a few flags of our own say how a command must be run.
 
-use super::{Args, CommandError, Context};
+use super::{Args, CommandError, Context, KeyPositions};
 use resp::Reply;
 
 /// Runs a command whose arity was checked and whose keys are locked. The arguments come without the
@@ -22,11 +22,13 @@ pub(crate) struct CommandSpec {
     pub arity: i16,
     pub flags: Flags,
     pub keys: Keys,
+    /// Of a command whose options say what else it needs.
+    pub reach: Option<fn(resp::Args<'_>) -> Reach>,
     /// What is done to the keys, in the words of Redis' key specifications.
     pub access: &'static str,
     /// The same by the position of the key, where it is not the same for all.
     pub access_each: &'static [(Keys, &'static str)],
-    /// What the key specification has to add.
+    /// What the key specifications have to add, a line for each.
     pub note: &'static str,
     /// Hints for clients and proxies, as Redis words them.
     pub tips: &'static [&'static str],
@@ -52,6 +54,7 @@ impl CommandSpec {
             arity,
             flags,
             keys,
+            reach: None,
             access: "RO access",
             access_each: &[],
             note: "",
@@ -74,6 +77,11 @@ impl CommandSpec {
         summary: &'static str,
     ) -> Self {
         CommandSpec { group, since, complexity, summary, ..self }
+    }
+
+    /// Says that its options name further keys.
+    pub(crate) const fn reaching(self, reach: fn(resp::Args<'_>) -> Reach) -> Self {
+        CommandSpec { reach: Some(reach), ..self }
     }
 
     /// Says what it does to its keys; otherwise it reads them.
@@ -99,10 +107,25 @@ impl CommandSpec {
     /// Its keys in runs, and what it does to each.
     pub(crate) fn key_runs(&self) -> Vec<(Keys, &'static str)> {
         match (self.keys.first, self.access_each) {
-            (0, _) => Vec::new(),
+            (0, _) if self.keys.counted_at == 0 => Vec::new(),
             (_, []) => vec![(self.keys, self.access)],
             (_, each) => each.to_vec(),
         }
+    }
+
+    /// The positions of the keys in a request.
+    pub(crate) fn key_positions(
+        &self,
+        request: resp::Args<'_>,
+    ) -> impl Iterator<Item = usize> + use<> {
+        let further = self.reach.and_then(|reach| reach(request).key);
+        KeyPositions::in_request(self.keys, request).chain(further)
+    }
+
+    /// Whether a request needs the whole keyspace to itself.
+    pub(crate) fn needs_everything(&self, request: resp::Args<'_>) -> bool {
+        self.flags.has(Flags::EXCLUSIVE)
+            || self.reach.is_some_and(|reach| reach(request).everything)
     }
 
     /// Makes it a container: its second argument chooses one of these.
@@ -160,6 +183,8 @@ impl Flags {
     /// Ours: belongs to Redis' ACL category of commands about keys of any type.
     pub(crate) const KEYSPACE: Flags = Flags(1 << 29);
 
+    /// Ours: belongs to Redis' ACL categories of sets, sorted sets and lists, whatever its chapter.
+    pub(crate) const SORTS: Flags = Flags(1 << 21);
     /// Ours: belongs to Redis' ACL category of commands about the connection, whatever its chapter.
     pub(crate) const CONNECTION: Flags = Flags(1 << 23);
 
@@ -204,6 +229,15 @@ impl std::ops::BitOr for Flags {
     }
 }
 
+/// What a request needs beside the keys at the positions of its command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// The position of another key.
+    pub key: Option<usize>,
+    /// It looks at keys that cannot be known before.
+    pub everything: bool,
+}
+
 /// Where a command's keys are among its arguments; position 0 is the command's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Keys {
@@ -212,19 +246,31 @@ pub(crate) struct Keys {
     /// Negative: counted from the end, -1 being the last argument.
     pub last: i16,
     pub step: i16,
+    /// Not 0: at this position is the number of further keys, and they follow it.
+    pub counted_at: i16,
 }
 
 impl Keys {
     pub(crate) const fn none() -> Self {
-        Keys { first: 0, last: 0, step: 0 }
+        Keys::range(0, 0, 0)
     }
 
     pub(crate) const fn first() -> Self {
-        Keys { first: 1, last: 1, step: 1 }
+        Keys::range(1, 1, 1)
     }
 
     pub(crate) const fn range(first: i16, last: i16, step: i16) -> Self {
-        Keys { first, last, step }
+        Keys { first, last, step, counted_at: 0 }
+    }
+
+    /// As many keys as the argument at `position` says, right behind it.
+    pub(crate) const fn counted(position: i16) -> Self {
+        Keys { first: 0, last: 0, step: 0, counted_at: position }
+    }
+
+    /// The first argument, and as many keys as the argument at `position` says, right behind it.
+    pub(crate) const fn first_and_counted(position: i16) -> Self {
+        Keys { counted_at: position, ..Keys::first() }
     }
 }
 

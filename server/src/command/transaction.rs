@@ -3,7 +3,7 @@
 //! Marking an event is a transaction of a few commands, so this is a hot path: the queue keeps its memory for
 //! the next transaction.
 
-use super::{Command, Flags, KeyPositions};
+use super::{Command, Flags};
 use bitmap_store::Db;
 use resp::{Args, Requests};
 
@@ -79,8 +79,8 @@ impl Queue {
 
     /// Whether the transaction needs all keys: a command does, or their database is not known yet.
     pub(crate) fn needs_everything(&self) -> bool {
-        self.commands.iter().any(|command| {
-            command.spec.flags.has(Flags::EXCLUSIVE)
+        self.iter().any(|(command, request)| {
+            command.spec.needs_everything(request)
                 || command.spec.flags.has(Flags::OTHER_DB)
                 || command.spec.name == "select"
         })
@@ -89,7 +89,7 @@ impl Queue {
     /// The keys of all commands, which run in `db`.
     pub(crate) fn keys(&self, db: Db) -> impl Iterator<Item = (Db, &[u8])> {
         self.iter().flat_map(move |(command, request)| {
-            let positions = KeyPositions::of(command.spec.keys, request.len());
+            let positions = command.spec.key_positions(request);
             positions.filter_map(move |i| request.get(i)).map(move |key| (db, key))
         })
     }

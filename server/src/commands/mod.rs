@@ -9,6 +9,8 @@ mod hash;
 mod introspection;
 mod keys;
 mod server;
+mod set;
+mod sort;
 mod string;
 mod transaction;
 
@@ -16,12 +18,14 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 11] = [
+pub(crate) const FAMILIES: [&[CommandSpec]; 13] = [
     keys::COMMANDS,
     expire::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
     hash::COMMANDS,
+    set::COMMANDS,
+    sort::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,

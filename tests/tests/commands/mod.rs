@@ -8,6 +8,8 @@ mod expire;
 mod hash;
 mod keys;
 mod server;
+mod set;
+mod sort;
 mod string;
 mod transaction;
 

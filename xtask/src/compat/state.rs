@@ -51,6 +51,7 @@ const ASKED: &[(&str, Compare)] = &[
     ("BITCOUNT", Compare::Exact),
     ("GET", Compare::Exact),
     ("HGETALL", Compare::Pairs),
+    ("SMEMBERS", Compare::Unordered),
 ];
 
 fn describe(server: &mut Connection, key: &[u8]) -> io::Result<Vec<Value>> {
