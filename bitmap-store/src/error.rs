@@ -28,6 +28,8 @@ pub enum Error {
     FieldNotFloat,
     /// An element, or what it is sorted by, is not a number.
     NotSortable,
+    /// What is to be answered exceeds what the caller allows.
+    AnswerTooLong,
     /// There is no such key.
     NoSuchKey,
     /// The log could not be read or written.
@@ -64,6 +66,7 @@ impl fmt::Display for Error {
             Error::FieldNotInteger => f.write_str("the field is not an integer"),
             Error::FieldNotFloat => f.write_str("the field is not a number"),
             Error::NotSortable => f.write_str("what is sorted by numbers is not a number"),
+            Error::AnswerTooLong => f.write_str("the answer is longer than is allowed"),
             Error::NoSuchKey => f.write_str("there is no such key"),
             Error::Storage(e) => e.fmt(f),
             Error::Damaged { key, reason } => {

@@ -25,6 +25,8 @@ pub struct Sort<'a> {
     pub count: Option<i64>,
     /// What is answered instead of each element: one value for each [`Pattern`], `None` where there is none.
     pub get: &'a [Pattern<'a>],
+    /// The values of other keys may have so many bytes together; `None`: any number.
+    pub most_bytes: Option<usize>,
 }
 
 /// What decides the order of elements.
@@ -85,7 +87,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// [`Error::WrongType`] if `key` holds something else; [`Error::NotSortable`] if what decides by numbers is none
-    /// somewhere; [`Error::Storage`] or [`Error::Damaged`] if something cannot be read.
+    /// somewhere; [`Error::AnswerTooLong`]; [`Error::Storage`] or [`Error::Damaged`] if something cannot be read.
     ///
     /// # Examples
     /// ```
@@ -111,6 +113,7 @@ impl Transaction<'_> {
         let at = self.at(db, key)?;
         let mut elements = self.elements(&at)?;
         let range = sort.range(elements.len());
+        let mut left = sort.most_bytes.unwrap_or(usize::MAX);
         match sort.by {
             SortBy::Nothing if sort.descending => elements.reverse(),
             SortBy::Nothing => {}
@@ -120,7 +123,9 @@ impl Transaction<'_> {
             SortBy::Weight(pattern) if sort.alphabetic => {
                 let mut weighed = Vec::with_capacity(elements.len());
                 for element in elements {
-                    weighed.push((self.fetch(db, &pattern, &element)?, element));
+                    let weight = self.fetch(db, &pattern, &element)?;
+                    spend(&mut left, &weight)?;
+                    weighed.push((weight, element));
                 }
                 weighed.sort_by(|(a, _), (b, _)| sort.turned(a.cmp(b)));
                 elements = weighed.into_iter().map(|(_, element)| element).collect();
@@ -152,7 +157,9 @@ impl Transaction<'_> {
         let mut got = Vec::with_capacity(chosen.len().saturating_mul(sort.get.len()));
         for element in chosen {
             for pattern in sort.get {
-                got.push(self.fetch(db, pattern, &element)?);
+                let value = self.fetch(db, pattern, &element)?;
+                spend(&mut left, &value)?;
+                got.push(value);
             }
         }
         Ok(got)
@@ -226,6 +233,13 @@ impl Transaction<'_> {
         }
         Ok(elements)
     }
+}
+
+/// Takes a value's bytes from those that are left.
+fn spend(left: &mut usize, value: &Option<Bytes>) -> Result<(), Error> {
+    let len = value.as_ref().map_or(0, Bytes::len);
+    *left = left.checked_sub(len).ok_or(Error::AnswerTooLong)?;
+    Ok(())
 }
 
 impl Sort<'_> {

@@ -25,6 +25,8 @@ impl CommandError {
     pub(crate) const STRING_TOO_LONG: Self =
         Self::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     pub(crate) const OVERFLOW: Self = Self::text("ERR increment or decrement would overflow");
+    pub(crate) const ANSWER_TOO_LONG: Self =
+        Self::text("ERR the values exceed client-output-buffer-limit");
     pub(crate) const KEY_TOO_LONG: Self =
         Self::text("ERR key is too long: a key has at most 65536 bytes");
 
@@ -100,6 +102,7 @@ impl From<Error> for CommandError {
             Error::NotSortable => {
                 Self::text("ERR One or more scores can't be converted into double")
             }
+            Error::AnswerTooLong => Self::ANSWER_TOO_LONG,
             Error::NoSuchKey => Self::NO_SUCH_KEY,
             damaged if damaged.is_damage() => Self::new(format!("{} {damaged}", Self::DAMAGED)),
             Error::Storage(cause) => Self::new(format!(

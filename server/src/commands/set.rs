@@ -231,8 +231,11 @@ fn srandmember(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Comman
         if count.unsigned_abs() > MOST_MEMBERS {
             return Err(CommandError::text("ERR value is out of range"));
         }
+        let mut left = cx.server.settings.output_buffer_bytes();
         for _ in 0..count.unsigned_abs() {
-            chosen.extend(cx.tx.set_random(cx.db, key, &mut choose)?);
+            let member = cx.tx.set_random(cx.db, key, &mut choose)?.unwrap_or_default();
+            left = left.checked_sub(member.len()).ok_or(CommandError::ANSWER_TOO_LONG)?;
+            chosen.push(member);
         }
     }
     looked_up(cx);

@@ -106,6 +106,7 @@ fn run(cx: &mut Context<'_>, mut args: Args<'_>, may_store: bool) -> Result<Repl
         }
     }
     sort.get = &get;
+    sort.most_bytes = Some(cx.server.settings.output_buffer_bytes());
     cx.looked_up_key(key, false)?;
     let Some(destination) = destination else {
         let sorted = cx.tx.sort(cx.db, key, &sort)?;
