@@ -98,6 +98,8 @@ fn sets_are_intersected_united_and_subtracted() {
         SINTERCARD 2 missing text → -WRONGTYPE Operation against a key holding the wrong kind of value
         SMEMBERS a → ["1", "4"]
         COMMAND GETKEYS SINTERCARD 2 a b LIMIT 2 → ["a", "b"]
+        COMMAND GETKEYS SINTERCARD 3 a b → -ERR Invalid arguments specified for command
+        COMMAND GETKEYS SINTERCARD x a b → -ERR Invalid arguments specified for command
         "#,
     );
 }
