@@ -85,10 +85,10 @@ fn patterns_name_strings_and_fields_and_what_is_not_there_is_none() {
         get.map(|pattern| pattern.reaches_keys()),
         [false, true, true, true, true, false, true, false, false, true]
     );
-    // The element, and what is there for it: "a", "3" and "odd".
-    let one = Sort { get: &get[..5], most_bytes: Some(5), ..one };
+    // The element, and what is there for it: "a", "3", "1" and "odd".
+    let one = Sort { get: &get[..5], most_bytes: Some(6), ..one };
     assert!(tx.sort(DB, b"s", &one).is_ok());
-    let short = tx.sort(DB, b"s", &Sort { most_bytes: Some(4), ..one });
+    let short = tx.sort(DB, b"s", &Sort { most_bytes: Some(5), ..one });
     assert!(matches!(short, Err(Error::AnswerTooLong)));
     assert!(matches!(
         tx.sort(DB, b"s", &Sort { by: SortBy::Weight(Pattern::new(b"w->*")), ..Sort::default() }),
