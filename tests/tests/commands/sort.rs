@@ -47,7 +47,11 @@ fn other_keys_weigh_elements_and_are_fetched_for_them() {
         SORT s BY h:*->f → ["c", "a", "b"]
         SORT s BY t:* ALPHA → ["c", "a", "b"]
         SORT s BY t:* → -ERR One or more scores can't be converted into double
-        SORT s BY w:* BY none GET # GET t:* GET h:*->f GET fixed → ["a", "x", "1", nil, "b", "y", "2", nil, "c", nil, nil, nil]
+        SORT s BY w:* GET # GET t:* GET h:*->f GET fixed → ["b", "y", "2", nil, "c", nil, nil, nil, "a", "x", "1", nil]
+        SADD one a → :1
+        SORT one BY t:* → -ERR One or more scores can't be converted into double
+        SORT one BY t:* BY none → ["a"]
+        SORT one BY none BY t:* DESC GET t:* → ["x"]
         MULTI → +OK
         SORT s BY w:* GET t:* → +QUEUED
         SORT_RO s ALPHA → +QUEUED
