@@ -229,7 +229,7 @@ impl Transaction<'_> {
                 break;
             }
             // The memory of the one before last is the next one's.
-            let mut spare = std::mem::replace(&mut last, Some(member)).unwrap_or_default();
+            let mut spare = last.replace(member).unwrap_or_default();
             if input.settle(self)? {
                 spare.clear();
                 spare.extend_from_slice(input.member());
