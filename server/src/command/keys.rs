@@ -76,7 +76,8 @@ mod tests {
     fn counted_keys_are_as_many_as_the_request_says_if_it_has_them() {
         let of = |keys, words: &str| {
             let mut input = Vec::new();
-            resp::encode_request(&words.split(' ').collect::<Vec<_>>(), &mut input);
+            let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+            resp::encode_request(&words, &mut input);
             let mut decoder = resp::Decoder::new(resp::Limits::default());
             decoder.decode(&input).unwrap().unwrap();
             KeyPositions::in_request(keys, decoder.args(&input)).collect::<Vec<_>>()
