@@ -28,6 +28,10 @@ pub enum Error {
     FieldNotFloat,
     /// A score is, or would become, NaN.
     NotANumber,
+    /// An element, or what it is sorted by, is not a number.
+    NotSortable,
+    /// What is to be answered exceeds what the caller allows.
+    AnswerTooLong,
     /// There is no such key.
     NoSuchKey,
     /// The string is no HyperLogLog.
@@ -70,6 +74,8 @@ impl fmt::Display for Error {
             Error::FieldNotInteger => f.write_str("the field is not an integer"),
             Error::FieldNotFloat => f.write_str("the field is not a number"),
             Error::NotANumber => f.write_str("the score is not a number (NaN)"),
+            Error::NotSortable => f.write_str("what is sorted by numbers is not a number"),
+            Error::AnswerTooLong => f.write_str("the answer is longer than is allowed"),
             Error::NoSuchKey => f.write_str("there is no such key"),
             Error::NotHyperLogLog => f.write_str("the string is no HyperLogLog"),
             Error::CorruptHyperLogLog => f.write_str("the HyperLogLog is corrupt"),

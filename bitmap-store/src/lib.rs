@@ -77,6 +77,7 @@ pub use keyspace::{Keyspace, Options, Sizes, Stats};
 pub use kind::{Encoding, Kind};
 pub use scan::Reclaimed;
 pub use transaction::{
-    Listing, Pair, Transaction, Visit, ZsetAdded, ZsetAggregate, ZsetOp, ZsetRange, ZsetRule,
+    Listing, Pair, Pattern, SetOp, Sort, SortBy, Transaction, Visit, ZsetAdded, ZsetAggregate,
+    ZsetOp, ZsetRange, ZsetRule,
 };
 pub use watch::Watch;

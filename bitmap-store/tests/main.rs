@@ -10,6 +10,8 @@ mod listing;
 mod model;
 mod robustness;
 mod scan;
+mod set;
+mod sort;
 mod strings;
 mod telling;
 mod zset;

@@ -51,7 +51,7 @@ enum Command {
         #[arg(long, default_value = "both")]
         protocol: compat::Protocols,
         /// Only these, separated by commas: connection, server, keys, expire, strings, bitmaps,
-        /// hyperloglog, dumps, transactions, pubsub, arity.
+        /// hyperloglog, dumps, hash, set, zset, transactions, pubsub, arity.
         #[arg(long, value_delimiter = ',')]
         families: Vec<compat::Family>,
         /// Compares the keyspace events that both publish, too.

@@ -3,9 +3,7 @@
 //! Replies go straight into the connection's output buffer. The executor never waits: what must reach the
 //! disk before the reply may be sent is returned as a position, and the connection waits for it.
 
-use super::{
-    Args, Command, CommandError, Context, Flags, KeyPositions, Queue, Random, http, table,
-};
+use super::{Args, Command, CommandError, Context, Flags, Queue, Random, http, table};
 use crate::clock::Clock;
 use crate::events::Voice;
 use crate::session::{Session, Watched};
@@ -135,7 +133,7 @@ impl Executor {
             }
         }
         self.session.last_command = command.id;
-        let ran = if flags.has(Flags::EXCLUSIVE)
+        let ran = if command.spec.needs_everything(request)
             || flags.has(Flags::KEYSPACE_WIDE) && !flags.has(Flags::FAST)
         {
             // It may take long; the tasks waiting behind this one move to another thread.
@@ -365,13 +363,13 @@ fn begin<'s>(
     now: UnixMillis,
 ) -> Transaction<'s> {
     let flags = command.spec.flags;
-    if flags.has(Flags::EXCLUSIVE) {
+    if command.spec.needs_everything(request) {
         return server.keyspace.begin_exclusive(now);
     }
     if flags.has(Flags::UNLOCKED) {
         return server.keyspace.begin([], now);
     }
-    let keys = KeyPositions::in_request(command.spec.keys, request).filter_map(|i| request.get(i));
+    let keys = command.spec.key_positions(request).filter_map(|i| request.get(i));
     if flags.has(Flags::OTHER_DB) {
         let everywhere = keys.flat_map(|key| (0..DATABASES).map(move |db| (Db(db), key)));
         return server.keyspace.begin(everywhere, now);
@@ -395,7 +393,7 @@ fn begin_all<'s>(
 }
 
 fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
-    let mut keys = KeyPositions::in_request(command.spec.keys, request);
+    let mut keys = command.spec.key_positions(request);
     if keys.any(|i| request.get(i).is_some_and(|key| key.len() > MAX_KEY_BYTES))
         && command.spec.access != "not_key"
     {

@@ -106,9 +106,9 @@ impl Category {
             }
             Category::Transaction => spec.group == Group::Transactions,
             Category::Blocking => spec.flags.has(Flags::BLOCKING),
-            Category::Set => spec.group == Group::Set,
-            Category::SortedSet => spec.group == Group::SortedSet,
-            Category::List => spec.group == Group::List,
+            Category::Set => spec.group == Group::Set || spec.flags.has(Flags::SORTS),
+            Category::SortedSet => spec.group == Group::SortedSet || spec.flags.has(Flags::SORTS),
+            Category::List => spec.group == Group::List || spec.flags.has(Flags::SORTS),
             Category::Hash => spec.group == Group::Hash,
             Category::HyperLogLog => spec.group == Group::HyperLogLog,
             Category::Scripting => spec.group == Group::Scripting,
@@ -141,7 +141,9 @@ pub(crate) fn info(command: &Command) -> Reply {
 }
 
 fn key_specs(spec: &CommandSpec) -> Vec<Reply> {
-    spec.key_runs().into_iter().map(|(keys, access)| key_spec(keys, access, spec.note)).collect()
+    let notes = spec.note.split('\n').chain(std::iter::repeat(""));
+    let runs = spec.key_runs().into_iter().zip(notes);
+    runs.map(|((keys, access), note)| key_spec(keys, access, note)).collect()
 }
 
 fn key_spec(keys: Keys, access: &str, note: &str) -> Reply {
@@ -149,6 +151,7 @@ fn key_spec(keys: Keys, access: &str, note: &str) -> Reply {
     let int = |number: i16| Reply::Int(i64::from(number));
     // Counted from the first key, unless from the end.
     let last = if last >= 0 { last - first } else { last };
+    let unknown = || vec![(text("type"), text("unknown")), (text("spec"), Reply::Map(Vec::new()))];
     let begin = vec![
         (text("type"), text("index")),
         (text("spec"), Reply::Map(vec![(text("index"), int(first.max(counted_at)))])),
@@ -162,6 +165,7 @@ fn key_spec(keys: Keys, access: &str, note: &str) -> Reply {
     };
     let spec = spec.map(|(name, value)| (text(name), value)).to_vec();
     let find = vec![(text("type"), text(kind)), (text("spec"), Reply::Map(spec))];
+    let (begin, find) = if keys == Keys::none() { (unknown(), unknown()) } else { (begin, find) };
     let mut fields = vec![
         (text("flags"), access_flags(access)),
         (text("begin_search"), Reply::Map(begin)),

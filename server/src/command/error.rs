@@ -25,6 +25,8 @@ impl CommandError {
     pub(crate) const STRING_TOO_LONG: Self =
         Self::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     pub(crate) const OVERFLOW: Self = Self::text("ERR increment or decrement would overflow");
+    pub(crate) const ANSWER_TOO_LONG: Self =
+        Self::text("ERR the values exceed client-output-buffer-limit");
     pub(crate) const KEY_TOO_LONG: Self =
         Self::text("ERR key is too long: a key has at most 65536 bytes");
 
@@ -98,6 +100,10 @@ impl From<Error> for CommandError {
             Error::FieldNotInteger => Self::text("ERR hash value is not an integer"),
             Error::FieldNotFloat => Self::text("ERR hash value is not a float"),
             Error::NotANumber => Self::text("ERR resulting score is not a number (NaN)"),
+            Error::NotSortable => {
+                Self::text("ERR One or more scores can't be converted into double")
+            }
+            Error::AnswerTooLong => Self::ANSWER_TOO_LONG,
             Error::NoSuchKey => Self::NO_SUCH_KEY,
             Error::NotHyperLogLog => {
                 Self::text("WRONGTYPE Key is not a valid HyperLogLog string value.")

@@ -22,7 +22,7 @@ pub(crate) use dispatch::Executor;
 pub(crate) use document::{Category, access_flags, docs, info, markdown};
 pub(crate) use error::CommandError;
 pub(crate) use keys::KeyPositions;
-pub(crate) use spec::{CommandSpec, Flags, Group, Keys};
+pub(crate) use spec::{CommandSpec, Flags, Group, Keys, Reach};
 pub(crate) use strtod::strtod;
 pub(crate) use table::{Command, CommandId, table};
 pub(crate) use transaction::Queue;

@@ -3,7 +3,7 @@
 //! The values are those that `COMMAND INFO` of Redis 7 prints, so that clients which read them find
 //! what they expect; a few flags of our own say how a command must be run.
 
-use super::{Args, CommandError, Context};
+use super::{Args, CommandError, Context, KeyPositions};
 use resp::Reply;
 
 /// Runs a command whose arity was checked and whose keys are locked. The arguments come without the
@@ -22,11 +22,13 @@ pub(crate) struct CommandSpec {
     pub arity: i16,
     pub flags: Flags,
     pub keys: Keys,
+    /// Of a command whose options say what else it needs.
+    pub reach: Option<fn(resp::Args<'_>) -> Reach>,
     /// What is done to the keys, in the words of Redis' key specifications.
     pub access: &'static str,
     /// The same by the position of the key, where it is not the same for all.
     pub access_each: &'static [(Keys, &'static str)],
-    /// What the key specification has to add.
+    /// What the key specifications have to add, a line for each.
     pub note: &'static str,
     /// Hints for clients and proxies, as Redis words them.
     pub tips: &'static [&'static str],
@@ -52,6 +54,7 @@ impl CommandSpec {
             arity,
             flags,
             keys,
+            reach: None,
             access: "RO access",
             access_each: &[],
             note: "",
@@ -74,6 +77,11 @@ impl CommandSpec {
         summary: &'static str,
     ) -> Self {
         CommandSpec { group, since, complexity, summary, ..self }
+    }
+
+    /// Says that its options name further keys.
+    pub(crate) const fn reaching(self, reach: fn(resp::Args<'_>) -> Reach) -> Self {
+        CommandSpec { reach: Some(reach), ..self }
     }
 
     /// Says what it does to its keys; otherwise it reads them.
@@ -105,6 +113,21 @@ impl CommandSpec {
         }
     }
 
+    /// The positions of the keys in a request.
+    pub(crate) fn key_positions(
+        &self,
+        request: resp::Args<'_>,
+    ) -> impl Iterator<Item = usize> + use<> {
+        let further = self.reach.and_then(|reach| reach(request).key);
+        KeyPositions::in_request(self.keys, request).chain(further)
+    }
+
+    /// Whether a request needs the whole keyspace to itself.
+    pub(crate) fn needs_everything(&self, request: resp::Args<'_>) -> bool {
+        self.flags.has(Flags::EXCLUSIVE)
+            || self.reach.is_some_and(|reach| reach(request).everything)
+    }
+
     /// Makes it a container: its second argument chooses one of these.
     pub(crate) const fn subcommands(self, subcommands: &'static [CommandSpec]) -> Self {
         CommandSpec { subcommands, ..self }
@@ -119,7 +142,7 @@ impl CommandSpec {
 
 /// Properties of a command, combined by [`Flags::or`].
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Flags(u32);
+pub(crate) struct Flags(u64);
 
 #[allow(dead_code)] // the vocabulary of Redis, whether or not a command of ours uses each word
 impl Flags {
@@ -167,7 +190,9 @@ impl Flags {
 
     /// Ours: locks the keys that it finds one after the other. In a transaction it needs the whole keyspace, unless
     /// it is KEYS without options.
-    pub(crate) const BY_KEY: Flags = Flags(1 << 22);
+    pub(crate) const BY_KEY: Flags = Flags(1 << 32);
+    /// Ours: belongs to Redis' ACL categories of sets, sorted sets and lists, whatever its chapter.
+    pub(crate) const SORTS: Flags = Flags(1 << 33);
     /// Ours: belongs to Redis' ACL category of commands about the connection, whatever its chapter.
     pub(crate) const CONNECTION: Flags = Flags(1 << 23);
 
@@ -213,6 +238,15 @@ impl std::ops::BitOr for Flags {
     }
 }
 
+/// What a request needs beside the keys at the positions of its command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// The position of another key.
+    pub key: Option<usize>,
+    /// It looks at keys that cannot be known before.
+    pub everything: bool,
+}
+
 /// Where a command's keys are among its arguments; position 0 is the command's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Keys {
@@ -225,6 +259,7 @@ pub(crate) struct Keys {
     pub counted_at: i16,
 }
 
+#[allow(dead_code)] // one vocabulary for all families
 impl Keys {
     pub(crate) const fn none() -> Self {
         Keys::range(0, 0, 0)

@@ -3,7 +3,7 @@
 //! Marking an event is a transaction of a few commands, so this is a hot path: the queue keeps its memory for
 //! the next transaction.
 
-use super::{Command, Flags, KeyPositions};
+use super::{Command, Flags};
 use bitmap_store::Db;
 use resp::{Args, Requests};
 
@@ -83,7 +83,7 @@ impl Queue {
             let finds_keys = command.spec.flags.has(Flags::BY_KEY)
                 && (command.spec.flags.has(Flags::WRITE) || request.len() > 2);
             finds_keys
-                || command.spec.flags.has(Flags::EXCLUSIVE)
+                || command.spec.needs_everything(request)
                 || command.spec.flags.has(Flags::OTHER_DB)
                 || command.spec.name == "select"
         })
@@ -92,7 +92,7 @@ impl Queue {
     /// The keys of all commands, which run in `db`.
     pub(crate) fn keys(&self, db: Db) -> impl Iterator<Item = (Db, &[u8])> {
         self.iter().flat_map(move |(command, request)| {
-            let positions = KeyPositions::in_request(command.spec.keys, request);
+            let positions = command.spec.key_positions(request);
             positions.filter_map(move |i| request.get(i)).map(move |key| (db, key))
         })
     }

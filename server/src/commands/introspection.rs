@@ -162,7 +162,14 @@ fn keys_of(args: Args<'_>) -> Result<Vec<(&[u8], &'static str)>, CommandError> {
             if access.contains("variable") { access_by(spec.name, &words) } else { access };
         KeyPositions::in_request(keys, request).map(move |i| (i, access))
     });
-    Ok(runs.filter_map(|(i, access)| Some((*words.get(i)?, access))).collect())
+    // What the options name, the last specification is about.
+    let further = spec.reach.and_then(|reach| reach(request).key);
+    let runs = runs.chain(further.zip(spec.key_runs().last().map(|(_, access)| *access)));
+    let keys: Vec<_> = runs.filter_map(|(i, access)| Some((*words.get(i)?, access))).collect();
+    match keys.is_empty() {
+        true => Err(CommandError::text("ERR Invalid arguments specified for command")),
+        false => Ok(keys),
+    }
 }
 
 /// What SET or BITFIELD does to its key with these arguments, as Redis looks at them.

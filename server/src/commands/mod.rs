@@ -12,6 +12,8 @@ mod introspection;
 mod keys;
 mod pubsub;
 mod server;
+mod set;
+mod sort;
 mod string;
 mod transaction;
 mod zset;
@@ -29,6 +31,8 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     hyperloglog::COMMANDS,
     hash::COMMANDS,
     zset::COMMANDS,
+    set::COMMANDS,
+    sort::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,

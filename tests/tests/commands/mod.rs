@@ -11,6 +11,8 @@ mod hash;
 mod hyperloglog;
 mod keys;
 mod server;
+mod set;
+mod sort;
 mod string;
 mod transaction;
 mod zset;

@@ -29,12 +29,15 @@ impl Compare {
     /// As the command of this name is compared.
     pub fn of(name: &[u8]) -> Self {
         match name.to_ascii_lowercase().as_slice() {
-            b"keys" | b"hkeys" | b"hvals" => Compare::Unordered,
+            b"keys" | b"hkeys" | b"hvals" | b"smembers" | b"sinter" | b"sunion" | b"sdiff" => {
+                Compare::Unordered
+            }
             b"hgetall" => Compare::Pairs,
             b"ttl" | b"expiretime" => Compare::Seconds,
             b"pttl" | b"pexpiretime" => Compare::Milliseconds,
-            b"hrandfield" | b"hscan" | b"randomkey" | b"scan" | b"time" | b"lastsave" | b"info"
-            | b"lolwut" | b"dump" | b"zrandmember" | b"zscan" => Compare::Shape,
+            b"hrandfield" | b"hscan" | b"spop" | b"srandmember" | b"sscan" | b"randomkey"
+            | b"scan" | b"time" | b"lastsave" | b"info" | b"lolwut" | b"dump" | b"zrandmember"
+            | b"zscan" => Compare::Shape,
             b"hello" => Compare::Fields,
             _ => Compare::Exact,
         }
@@ -50,7 +53,7 @@ impl Compare {
         }
         match self {
             Compare::Exact => false,
-            Compare::Unordered => sorted(ours) == sorted(theirs),
+            Compare::Unordered => ours.mark() == theirs.mark() && sorted(ours) == sorted(theirs),
             Compare::Pairs => pairs(ours) == pairs(theirs),
             Compare::Seconds => near(ours, theirs, 1),
             Compare::Milliseconds => near(ours, theirs, 1000),

@@ -53,6 +53,7 @@ const ASKED: &[(&str, Compare)] = &[
     ("GET", Compare::Exact),
     ("HGETALL", Compare::Pairs),
     ("ZRANGE 0 -1 WITHSCORES", Compare::Exact),
+    ("SMEMBERS", Compare::Unordered),
 ];
 
 fn describe(server: &mut Connection, key: &[u8]) -> io::Result<Vec<Value>> {

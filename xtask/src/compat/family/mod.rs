@@ -10,6 +10,7 @@ mod hyperloglog;
 mod keys;
 mod pubsub;
 mod server;
+mod set;
 mod strings;
 mod transactions;
 mod words;
@@ -34,6 +35,7 @@ pub enum Family {
     Dumps,
     Hash,
     Zset,
+    Set,
     Transactions,
     PubSub,
     Arity,
@@ -51,6 +53,7 @@ impl Family {
         Family::Dumps,
         Family::Hash,
         Family::Zset,
+        Family::Set,
         Family::Transactions,
         Family::PubSub,
         Family::Arity,
@@ -69,6 +72,7 @@ impl Family {
             Family::Dumps => 6,
             Family::Hash => 34,
             Family::Zset => 40,
+            Family::Set => 34,
             Family::Transactions => 5,
             Family::PubSub => 3,
             Family::Arity => 8,
@@ -107,6 +111,7 @@ impl Maker {
             Family::Dumps => dumps::make(random, out),
             Family::Hash => out.push(Step::Send(hash::make(random))),
             Family::Zset => out.push(Step::Send(zset::make(random))),
+            Family::Set => set::make(random, out),
             Family::Transactions => transactions::make(random, out),
             Family::PubSub => pubsub::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
