@@ -285,3 +285,42 @@ impl Transaction<'_> {
         input.page.get(member).map(|value| input.score(value)).transpose()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Keyspace, Options, Sizes, UnixMillis, ZsetRule};
+    use bitcask_core::storage::sim::SimDir;
+    use std::sync::Arc;
+
+    #[test]
+    fn members_of_sets_count_as_having_the_score_1() {
+        let sizes = Sizes { inline: 60, page: 90, leaf: 90 };
+        let options = Options { background: false, sizes, ..Options::default() };
+        let keyspace = Keyspace::open_in(Arc::new(SimDir::new(1)), options).unwrap();
+        let db = Db(0);
+        let mut tx = keyspace.begin_exclusive(UnixMillis(1));
+        let member = |n: u32| format!("member:{n:03}").into_bytes();
+        for (key, count) in [(&b"small"[..], 3), (b"large", 300)] {
+            let at = tx.at(db, key).unwrap();
+            let members = (0..count).map(|n| (member(n), b""));
+            tx.store(&at, Kind::Set, members, None).unwrap();
+        }
+        for n in (0..400).step_by(2) {
+            let rule = ZsetRule::default();
+            tx.zset_add(db, b"zset", &member(n), f64::from(n), rule).unwrap();
+        }
+        let mut combine = |op, keys: &[(&[u8], f64)]| {
+            tx.zset_combine(db, op, keys, ZsetAggregate::Sum, u64::MAX).unwrap()
+        };
+        let both = [(&b"large"[..], 10.0), (b"zset", 1.0)];
+        let union = combine(ZsetOp::Union, &both);
+        assert_eq!(union.len(), 350);
+        assert_eq!(union[..3], [(member(0), 10.0), (member(1), 10.0), (member(2), 12.0)]);
+        let inter = combine(ZsetOp::Inter, &[(b"zset", 1.0), (b"small", 5.0), (b"large", 0.5)]);
+        assert_eq!(inter, [(member(0), 5.5), (member(2), 7.5)]);
+        let diff = combine(ZsetOp::Diff, &[(b"small", 3.0), (b"zset", 1.0)]);
+        assert_eq!(diff, [(member(1), 1.0)]);
+        assert_eq!(tx.zset_inter_count(db, &[b"zset", b"large"], u64::MAX).unwrap(), 150);
+    }
+}

@@ -42,7 +42,7 @@ impl Run {
     /// A run by scores or by members; not by ranks.
     fn of(range: &ZsetRange) -> Option<Run> {
         let from_score = |score: f64, more: u64| {
-            Bound::Included((score::place(score) + more).to_be_bytes().to_vec())
+            Bound::Included(score::place(score).saturating_add(more).to_be_bytes().to_vec())
         };
         match range {
             ZsetRange::Ranks(..) => None,
