@@ -471,6 +471,111 @@ fn events_are_told_by_key_and_by_name_in_the_order_of_effects() {
 }
 
 #[test]
+fn events_are_told_of_hashes_of_hyperloglogs_and_of_what_is_restored() {
+    let (_dir, server, mut client) = fresh();
+    client.talk("CONFIG SET notify-keyspace-events KAnm → +OK");
+    let mut listener = server.client();
+    expect(&mut listener, "PSUBSCRIBE __key*", &[r#"["psubscribe", "__key*", :1]"#]);
+    // The keys have names of one letter, which follows the event.
+    let mut told = |client: &mut Client, line: &str, events: &[&str]| {
+        client.run(line);
+        for event in events {
+            let (event, key) = event.split_once(' ').expect("an event and a key");
+            hears(
+                &mut listener,
+                &[&format!(r#"["pmessage", "__key*", "__keyspace@0__:{key}", "{event}"]"#)],
+            );
+        }
+    };
+    for (line, events) in [
+        ("HSET h a 1 b 2", &["new h", "hset h"][..]),
+        ("HSET h a 1", &["hset h"]),
+        ("HMSET h c 1", &["hset h"]),
+        ("HSETNX h a 1", &[]),
+        ("HSETNX i a 1", &["new i", "hset i"]),
+        ("HINCRBY h a 1", &["hincrby h"]),
+        ("HINCRBY h a 9223372036854775807", &[]),
+        ("HINCRBYFLOAT h a 0.5", &["hincrbyfloat h"]),
+        ("HDEL h z", &[]),
+        ("HDEL h a z", &["hdel h"]),
+        ("HDEL i a b", &["hdel i", "del i"]),
+        ("HDEL i a", &[]),
+        ("HGET h z", &[]),
+        ("HGET i a", &["keymiss i"]),
+        ("HMGET i a b", &["keymiss i"]),
+        ("HGETALL i", &["keymiss i"]),
+        ("HKEYS i", &["keymiss i"]),
+        ("HLEN i", &["keymiss i"]),
+        ("HSTRLEN i a", &["keymiss i"]),
+        ("HRANDFIELD i", &["keymiss i"]),
+        ("HRANDFIELD i 0", &["keymiss i"]),
+        ("HRANDFIELD i -2", &["keymiss i"]),
+        ("HRANDFIELD i x", &[]),
+        ("HSCAN i 0", &["keymiss i"]),
+        ("DUMP i", &["keymiss i"]),
+        ("PFADD p", &["new p", "pfadd p"]),
+        ("PFADD p", &[]),
+        ("PFADD p a", &["pfadd p"]),
+        ("PFADD p a", &[]),
+        ("PFCOUNT p", &[]),
+        ("PFCOUNT i p j", &["keymiss i", "keymiss j"]),
+        ("PFMERGE q i j", &["keymiss q", "keymiss i", "keymiss j", "new q", "pfadd q"]),
+        ("PFMERGE q p", &["pfadd q"]),
+        ("SET s x", &["new s", "set s"]),
+        ("PFCOUNT i s j", &["keymiss i"]),
+        ("PFMERGE i s j", &["keymiss i"]),
+        (r#"RESTORE r 0 "\x00\x05hello\n\x00cr\xdfve4 \n""#, &["new r", "restore r"]),
+        (r#"RESTORE r 0 "\x00\x05hello\n\x00cr\xdfve4 \n""#, &[]),
+        (r#"RESTORE r 99999 "\x00\x05hello\n\x00cr\xdfve4 \n" REPLACE"#, &["new r", "restore r"]),
+        (r#"RESTORE r 1 "\x00\x05hello\n\x00cr\xdfve4 \n" REPLACE ABSTTL"#, &["del r"]),
+        (r#"RESTORE r 1 "\x00\x05hello\n\x00cr\xdfve4 \n" ABSTTL"#, &[]),
+        ("GET e", &["keymiss e"]),
+    ] {
+        told(&mut client, line, events);
+    }
+}
+
+#[test]
+fn each_key_that_is_deleted_by_pattern_or_content_is_told_of() {
+    if is_redis() {
+        return;
+    }
+    let (_dir, server, mut client) = fresh();
+    client.talk("CONFIG SET notify-keyspace-events Eg → +OK");
+    let mut listener = server.client();
+    expect(
+        &mut listener,
+        "SUBSCRIBE __keyevent@0__:del",
+        &[r#"["subscribe", "__keyevent@0__:del", :1]"#],
+    );
+    let mut gone = |keys: &[&str]| {
+        for key in keys {
+            hears(&mut listener, &[&format!(r#"["message", "__keyevent@0__:del", "{key}"]"#)]);
+        }
+    };
+    client.talk("MSET a abc b xbc c zzz → +OK");
+    client.talk("DELIF bc a nothing b c a → :2");
+    gone(&["a", "b"]);
+    client.talk("MSET a 1 b 2 → +OK");
+    client.talk("PDEL * → :3");
+    gone(&["a", "b", "c"]);
+    client.talk("MSET a 1 b 2 → +OK");
+    client.talk("MULTI → +OK");
+    for line in ["PDEL *", "SET a 1", "DEL a"] {
+        client.talk(&format!("{line} → +QUEUED"));
+    }
+    client.talk("EXEC → [:2, +OK, :1]");
+    gone(&["a", "b", "a"]);
+    // More than are deleted at once.
+    let keys: Vec<String> = (0..200).map(|n| format!("k{n:03}")).collect();
+    for key in &keys {
+        client.talk(&format!("SET {key} 1 → +OK"));
+    }
+    client.talk("PDEL k* → :200");
+    gone(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_is_told_is_on_disk() {
     if is_redis() {
         return;

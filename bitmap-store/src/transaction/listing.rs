@@ -7,7 +7,7 @@ use super::{Guards, Transaction};
 use crate::glob::Glob;
 use crate::layout;
 use crate::{Db, Error};
-use bitcask_core::KeyRange;
+use bitcask_core::{KeyRange, Position};
 use bytes::Bytes;
 use memchr::memmem::Finder;
 
@@ -89,7 +89,7 @@ impl Transaction<'_> {
     /// # Panics
     /// As all methods, if the transaction was begun with keys and this is none of them.
     pub fn get_found(&mut self, db: Db, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        self.on_found(db, &[key], |transaction| transaction.get(db, key))
+        self.on_found(db, &[key], |transaction| transaction.get(db, key), |_, _| {})
     }
 
     /// Deletes keys that were found by [`Transaction::list_keys`]; says of each whether it was still there. If the
@@ -101,26 +101,45 @@ impl Transaction<'_> {
     /// # Panics
     /// As [`Transaction::get_found`].
     pub fn delete_found(&mut self, db: Db, keys: &[Vec<u8>]) -> Result<Vec<bool>, Error> {
+        self.delete_found_then(db, keys, |_, _| {})
+    }
+
+    /// As [`Transaction::delete_found`]; if it is committed at once, `then` is called as
+    /// [`Transaction::commit_then`] does, with what is returned, too.
+    ///
+    /// # Errors
+    /// As [`Transaction::delete_found`]; then `then` is not called.
+    ///
+    /// # Panics
+    /// As [`Transaction::get_found`].
+    pub fn delete_found_then(
+        &mut self,
+        db: Db,
+        keys: &[Vec<u8>],
+        then: impl FnOnce(&[bool], Position),
+    ) -> Result<Vec<bool>, Error> {
         let names: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-        self.on_found(db, &names, |transaction| {
+        let work = |transaction: &mut Transaction<'_>| -> Result<Vec<bool>, Error> {
             names.iter().map(|key| transaction.delete(db, key)).collect()
-        })
+        };
+        self.on_found(db, &names, work, |gone, position| then(gone, position))
     }
 
     /// Runs `work` on keys that it holds, or else in a transaction on them, of which it has seen what there is
-    /// to see.
+    /// to see, and which is committed; `then` is called before others get at the keys.
     fn on_found<T>(
         &mut self,
         db: Db,
         keys: &[&[u8]],
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+        then: impl FnOnce(&T, Position),
     ) -> Result<T, Error> {
         if !self.is_without_keys() {
             return work(self);
         }
         let mut other = self.shared.begin(keys.iter().map(|key| (db, *key)), self.now);
         let done = work(&mut other)?;
-        let position = other.commit()?;
+        let position = other.commit_then(|position| then(&done, position))?;
         self.seen = self.seen.max(position);
         Ok(done)
     }

@@ -1,6 +1,7 @@
 //! Values in Redis' own format: taken out of one server, and put into another.
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
+use crate::events::Class;
 use bitmap_store::UnixMillis;
 use bitmap_store::rdb::{self, Value};
 use resp::Reply;
@@ -37,8 +38,9 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 
 /// `DUMP key`
 fn dump(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    let value = cx.tx.value(cx.db, args.key()?)?;
-    cx.looked_up(value.is_some());
+    let key = args.key()?;
+    let value = cx.tx.value(cx.db, key)?;
+    cx.looked_for(key, value.is_some());
     Ok(value.map_or(Reply::Null, |value| Reply::bulk(value.dump())))
 }
 
@@ -103,10 +105,14 @@ fn restore(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
     };
     let expires_at = expires_at.map(|at| UnixMillis(u64::try_from(at).unwrap_or(0)));
     if expires_at.is_some_and(|at| at <= cx.now) {
-        cx.tx.delete(cx.db, key)?;
+        if cx.tx.delete(cx.db, key)? {
+            cx.event(Class::Generic, "del", key);
+        }
         return Ok(Reply::OK);
     }
     cx.tx.set_value(cx.db, key, value, expires_at)?;
+    cx.event_of_new(cx.db, key);
+    cx.event(Class::Generic, "restore", key);
     Ok(Reply::OK)
 }
 

@@ -2,6 +2,7 @@
 
 use super::keys::{ScanOptions, parse_cursor};
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys, parse_int};
+use crate::events::Class;
 use bitmap_store::Bytes;
 use resp::{Protocol, Reply};
 use std::ops::ControlFlow;
@@ -121,7 +122,9 @@ fn set_all(cx: &mut Context<'_>, mut args: Args<'_>, name: &str) -> Result<u64, 
         return Err(CommandError::arity(name));
     }
     let (fields, values) = (args.rest().step_by(2), args.rest().skip(1).step_by(2));
-    Ok(cx.tx.hash_set_all(cx.db, key, fields.zip(values))?)
+    let new = cx.tx.hash_set_all(cx.db, key, fields.zip(values))?;
+    cx.event(Class::Hash, "hset", key);
+    Ok(new)
 }
 
 /// `HSET key field value [field value ...]`: replies with the number of new fields.
@@ -138,20 +141,24 @@ fn hmset(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 /// `HSETNX key field value`: replies 0 if the field is there.
 fn hsetnx(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, field, value) = (args.key()?, args.next()?, args.next()?);
-    Ok(Reply::from(cx.tx.hash_set_new(cx.db, key, field, value)?))
+    let set = cx.tx.hash_set_new(cx.db, key, field, value)?;
+    if set {
+        cx.event(Class::Hash, "hset", key);
+    }
+    Ok(Reply::from(set))
 }
 
-/// Counts the key that was just read as looked up.
-fn looked_up(cx: &mut Context<'_>) {
+/// Counts the key that was just read as looked for.
+fn looked_for(cx: &mut Context<'_>, key: &[u8]) {
     let found = cx.tx.was_found();
-    cx.looked_up(found);
+    cx.looked_for(key, found);
 }
 
 /// `HGET key field`
 fn hget(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, field) = (args.key()?, args.next()?);
     let value = cx.tx.hash_get(cx.db, key, field)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::from(value))
 }
 
@@ -162,11 +169,11 @@ fn hmget(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
     for field in args.rest() {
         values.push(Reply::from(cx.tx.hash_get(cx.db, key, field)?));
     }
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::Array(values))
 }
 
-/// Shows all fields and values of a hash, whose key counts as looked up.
+/// Shows all fields and values of a hash, whose key counts as looked for.
 fn walk(
     cx: &mut Context<'_>,
     mut args: Args<'_>,
@@ -177,7 +184,7 @@ fn walk(
         visit(field, value);
         ControlFlow::Continue(())
     })?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(())
 }
 
@@ -209,14 +216,21 @@ fn hvals(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 /// `HDEL key field [field ...]`: replies with the number of fields that were there.
 fn hdel(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.hash_delete(cx.db, key, args.rest())?))
+    let taken = cx.tx.hash_delete(cx.db, key, args.rest())?;
+    if taken > 0 {
+        cx.event(Class::Hash, "hdel", key);
+        if cx.hears(Class::Generic) && !cx.tx.exists(cx.db, key)? {
+            cx.event(Class::Generic, "del", key);
+        }
+    }
+    Ok(Reply::from(taken))
 }
 
 /// `HLEN key`
 fn hlen(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let len = cx.tx.hash_len(cx.db, key)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::from(len))
 }
 
@@ -224,7 +238,7 @@ fn hlen(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
 fn hexists(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, field) = (args.key()?, args.next()?);
     let len = cx.tx.hash_value_len(cx.db, key, field)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::from(len.is_some()))
 }
 
@@ -232,20 +246,24 @@ fn hexists(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
 fn hstrlen(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, field) = (args.key()?, args.next()?);
     let len = cx.tx.hash_value_len(cx.db, key, field)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::from(len.unwrap_or(0)))
 }
 
 /// `HINCRBY key field increment`
 fn hincrby(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, field, by) = (args.key()?, args.next()?, args.int()?);
-    Ok(Reply::Int(cx.tx.hash_incr_by(cx.db, key, field, by)?))
+    let sum = cx.tx.hash_incr_by(cx.db, key, field, by)?;
+    cx.event(Class::Hash, "hincrby", key);
+    Ok(Reply::Int(sum))
 }
 
 /// `HINCRBYFLOAT key field increment`
 fn hincrbyfloat(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, field, by) = (args.key()?, args.next()?, args.next()?);
-    Ok(Reply::Bulk(cx.tx.hash_incr_by_float(cx.db, key, field, by)?))
+    let sum = cx.tx.hash_incr_by_float(cx.db, key, field, by)?;
+    cx.event(Class::Hash, "hincrbyfloat", key);
+    Ok(Reply::Bulk(sum))
 }
 
 /// So many fields, the same ones again and again, are given at most: more would be for nobody's good.
@@ -258,7 +276,7 @@ fn hrandfield(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Command
     let mut choose = |bound| random.below(bound);
     if args.is_empty() {
         let chosen = cx.tx.hash_random(cx.db, key, &mut choose)?;
-        looked_up(cx);
+        looked_for(cx, key);
         return Ok(chosen.map_or(Reply::Null, |(field, _)| Reply::bulk(field)));
     }
     let out_of_range = CommandError::text("ERR value is out of range");
@@ -286,7 +304,7 @@ fn hrandfield(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Command
             chosen.extend(cx.tx.hash_random(cx.db, key, &mut choose)?);
         }
     }
-    looked_up(cx);
+    looked_for(cx, key);
     let in_pairs = cx.session.protocol == Protocol::Resp3;
     let mut replies = Vec::with_capacity(chosen.len());
     for (field, value) in chosen {
@@ -307,7 +325,7 @@ fn hscan(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
     let cursor = parse_cursor(args.next()?).ok_or(CommandError::INVALID_CURSOR)?;
     // As in Redis, nobody minds odd options where there is no hash.
     let there = cx.tx.hash_len(cx.db, key)? > 0;
-    looked_up(cx);
+    looked_for(cx, key);
     let (mut found, mut next) = (Vec::new(), 0);
     if there {
         let options = ScanOptions::parse(args, false)?;

@@ -1,6 +1,7 @@
 //! HyperLogLogs: how many different elements there were, about.
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
+use crate::events::Class;
 use resp::Reply;
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
@@ -73,21 +74,45 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 /// `PFADD key [element …]`: replies 1 if the estimate may have changed, or the key was made.
 fn pf_add(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.pf_add(cx.db, key, args.rest())?))
+    let changed = cx.tx.pf_add(cx.db, key, args.rest())?;
+    if changed {
+        cx.event(Class::String, "pfadd", key);
+    }
+    Ok(Reply::from(changed))
 }
 
 /// `PFCOUNT key [key …]`: of several together.
 fn pf_count(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
-    for key in args.rest() {
+    let count = cx.tx.pf_count(cx.db, args.rest());
+    looked_for(cx, args.rest(), count.is_err())?;
+    Ok(Reply::from(count?))
+}
+
+/// Counts keys as looked for. If they are `checked`, nobody looks further than to the first that is no HyperLogLog.
+///
+/// # Errors
+/// A key cannot be read; or, if they are checked, one is no HyperLogLog.
+fn looked_for<'k>(
+    cx: &mut Context<'_>,
+    keys: impl Iterator<Item = &'k [u8]>,
+    checked: bool,
+) -> Result<(), CommandError> {
+    for key in keys {
         cx.looked_up_key(key, false)?;
+        if checked {
+            cx.tx.pf_is_dense(cx.db, key)?;
+        }
     }
-    Ok(Reply::from(cx.tx.pf_count(cx.db, args.rest())?))
+    Ok(())
 }
 
 /// `PFMERGE destination [source …]`
 fn pf_merge(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    // The destination is one of those that are looked for.
+    looked_for(cx, args.rest(), true)?;
     let to = args.key()?;
     cx.tx.pf_merge(cx.db, to, args.rest())?;
+    cx.event(Class::String, "pfadd", to);
     Ok(Reply::OK)
 }
 

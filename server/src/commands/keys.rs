@@ -1,7 +1,7 @@
 //! Keys of any type: deleting, finding, naming, moving between databases. Their expiry is in `expire`.
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
-use crate::events::Class;
+use crate::events::{self, Class};
 use bitmap_store::{Bytes, DATABASES, Db, Error, Glob, Kind, Listing};
 use resp::Reply;
 
@@ -202,9 +202,22 @@ fn pdel(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     let mut deleted = 0;
     let mut found = cx.tx.list_keys(cx.db, &glob, Listing { limit, ..Listing::default() });
     while let Some(last) = found.last().cloned() {
-        let gone = cx.tx.delete_found(cx.db, &found)?;
-        deleted += gone.into_iter().filter(|gone| *gone).count();
+        let (server, db, now) = (cx.server, cx.db, cx.now);
+        // What is committed at once is told at once.
+        let told = |gone: &[bool], position| {
+            let notify = server.settings.notify();
+            for (key, _) in
+                found.iter().zip(gone).filter(|(_, gone)| **gone && notify.has(Class::Generic))
+            {
+                events::tell(server, notify, "del", db, key, position, now);
+            }
+        };
+        let gone = cx.tx.delete_found_then(db, &found, told)?;
+        deleted += gone.iter().filter(|gone| **gone).count();
         if limit.is_none() {
+            for (key, _) in found.iter().zip(gone).filter(|(_, gone)| *gone) {
+                cx.event(Class::Generic, "del", key);
+            }
             break;
         }
         let listing = Listing { pivot: Some(&last), limit, ..Listing::default() };
@@ -217,6 +230,9 @@ fn pdel(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
 fn delif(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let part = args.next()?;
     let deleted = cx.tx.delete_if(cx.db, part, args.rest())?;
+    for key in &deleted {
+        cx.event(Class::Generic, "del", key);
+    }
     Ok(Reply::Int(deleted.len() as i64))
 }
 

@@ -34,6 +34,15 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "memory-usage-of-expired",
+        reason: "a key whose time has come is gone here, for MEMORY USAGE as for all others, which in Redis takes no \
+                 notice of the time",
+        applies: |case, ours, theirs| {
+            let gone = matches!(ours, Value::Bulk(_, None) | Value::Line(b'_', _));
+            case.name() == "MEMORY USAGE" && gone && theirs.integer().is_some()
+        },
+    },
+    Rule {
         name: "bytes-in-error-texts",
         reason: "an error that repeats what the client sent is text in UTF-8 here; Redis sends the bytes back \
                  as they came, up to the first zero byte",
