@@ -1,8 +1,7 @@
 //! Values as a whole and apart from their keys: what DUMP takes out, and RESTORE puts in.
 
 use super::strings::check_len;
-use super::{At, Transaction};
-use crate::layout::Part;
+use super::{Transaction, ZsetRange};
 use crate::text::Text;
 use crate::value::Value;
 use crate::{Db, Error, Kind, MAX_VALUE_BYTES, rdb};
@@ -13,8 +12,7 @@ impl Transaction<'_> {
     /// The whole value of `key`; `None` if it is missing. A bitmap is the string that it is.
     ///
     /// # Errors
-    /// [`Error::StringTooLong`] if a collection is larger than the longest string; [`Error::Unsupported`] for one that
-    /// cannot be dumped; [`Error::Storage`] or [`Error::Damaged`] if it cannot be read.
+    /// [`Error::StringTooLong`] if a collection is larger than the longest string; [`Error::Storage`] or [`Error::Damaged`] if it cannot be read.
     ///
     /// # Examples
     /// ```
@@ -32,35 +30,59 @@ impl Transaction<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn value(&mut self, db: Db, key: &[u8]) -> Result<Option<rdb::Value>, Error> {
-        // Collections are read out here, by their kind.
+        let mut left = MAX_VALUE_BYTES;
+        // False once there is more than can be dumped.
+        let mut fits = |len: usize| {
+            let taken = left.checked_sub(len as u64);
+            left = taken.unwrap_or(0);
+            if taken.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
         let value = match self.kind(db, key)? {
             None => return Ok(None),
             Some(Kind::String) => return Ok(self.get(db, key)?.map(rdb::Value::String)),
             Some(Kind::Hash) => {
                 let mut pairs = Vec::new();
-                let mut left = MAX_VALUE_BYTES;
                 self.hash_walk(db, key, &mut |field, value| {
-                    let taken = left.checked_sub((field.len() + value.len()) as u64);
                     pairs.push((field.to_vec(), value.to_vec()));
-                    left = taken.unwrap_or(0);
-                    if taken.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                    fits(field.len() + value.len())
                 })?;
-                if left == 0 {
-                    return Err(Error::StringTooLong);
-                }
                 rdb::Value::Hash(pairs)
             }
-            Some(Kind::List) => return Err(Error::Unsupported("a list")),
-            Some(Kind::Set) => return Err(Error::Unsupported("a set")),
-            Some(Kind::SortedSet) => return Err(Error::Unsupported("a sorted set")),
+            Some(Kind::List) => {
+                let mut elements = Vec::new();
+                self.list_walk(db, key, 0, -1, &mut |element| {
+                    elements.push(element.to_vec());
+                    fits(element.len())
+                })?;
+                rdb::Value::List(elements)
+            }
+            Some(Kind::Set) => {
+                let mut members = Vec::new();
+                self.set_walk(db, key, &mut |member| {
+                    members.push(member.to_vec());
+                    fits(member.len())
+                })?;
+                rdb::Value::Set(members)
+            }
+            Some(Kind::SortedSet) => {
+                let (mut members, all) = (Vec::new(), ZsetRange::Ranks(0, -1));
+                self.zset_range(db, key, &all, false, 0, u64::MAX, &mut |member, score| {
+                    members.push((member.to_vec(), score));
+                    fits(member.len())
+                })?;
+                rdb::Value::SortedSet(members)
+            }
         };
-        Ok(Some(value))
+        match fits(0) {
+            ControlFlow::Continue(()) if left > 0 => Ok(Some(value)),
+            _ => Err(Error::StringTooLong),
+        }
     }
 
     /// Gives `key` a value, whatever it held, and an expiry (`None`: it never expires).
     ///
     /// # Errors
-    /// [`Error::StringTooLong`]; [`Error::Unsupported`] for a collection; else as [`Transaction::value`].
+    /// [`Error::StringTooLong`]; else as [`Transaction::value`].
     pub fn set_value(
         &mut self,
         db: Db,
@@ -68,36 +90,31 @@ impl Transaction<'_> {
         value: rdb::Value,
         expires_at: Option<UnixMillis>,
     ) -> Result<(), Error> {
-        let what = match value {
+        let at = self.at(db, key)?;
+        match value {
             rdb::Value::String(bytes) => {
-                let at = self.at(db, key)?;
                 check_len(bytes.len() as u64)?;
-                return self.replace(&at, Value::String(Text::new(bytes, false)), expires_at);
+                self.replace(&at, Value::String(Text::new(bytes, false)), expires_at)
             }
-            // Collections are put in here, by their kind.
-            rdb::Value::Hash(pairs) => {
+            rdb::Value::Hash(mut pairs) => {
                 for (field, value) in &pairs {
                     check_len((field.len() + value.len()) as u64)?;
                 }
-                let at = self.at(db, key)?;
-                self.replace(&at, Value::Absent, None)?;
-                for (field, value) in &pairs {
-                    self.put_element(&at, Kind::Hash, Part::Members, field, value)?;
-                }
-                return self.expire_new(&at, expires_at);
+                pairs.sort_unstable();
+                self.store(&at, Kind::Hash, pairs, expires_at)
             }
-            rdb::Value::List(_) => "a list",
-            rdb::Value::Set(_) => "a set",
-            rdb::Value::SortedSet(_) => "a sorted set",
-        };
-        Err(Error::Unsupported(what))
-    }
-
-    /// Gives a key whose value was just put in its expiry.
-    fn expire_new(&mut self, at: &At, expires_at: Option<UnixMillis>) -> Result<(), Error> {
-        if expires_at.is_some() {
-            self.touch_live(at)?.expires_at = expires_at;
+            rdb::Value::List(elements) => {
+                let elements = elements.iter().map(|element| &element[..]);
+                self.list_store(db, key, elements, expires_at)
+            }
+            rdb::Value::Set(mut members) => {
+                members.iter().try_for_each(|member| check_len(member.len() as u64))?;
+                members.sort_unstable();
+                self.store(&at, Kind::Set, members.into_iter().map(|member| (member, b"")), expires_at)
+            }
+            rdb::Value::SortedSet(members) => {
+                self.zset_replace(db, key, members, expires_at).map(drop)
+            }
         }
-        Ok(())
     }
 }

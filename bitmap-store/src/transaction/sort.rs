@@ -3,8 +3,8 @@
 use super::double::double;
 use super::set::{MEMBERS, SET};
 use super::walk::Place;
-use super::{At, Transaction};
-use crate::value::Value;
+use super::{At, Transaction, ZsetRange};
+use crate::layout;
 use crate::{Db, Error, Kind};
 use bytes::Bytes;
 use std::cmp::Ordering;
@@ -207,14 +207,8 @@ impl Transaction<'_> {
 
     /// Gives a key a list of these elements, whatever it had. Without any, the key is gone.
     fn store_list(&mut self, at: &At, elements: Vec<Bytes>) -> Result<(), Error> {
-        if !elements.is_empty() {
-            // There are no lists yet.
-            return Err(Error::WrongType);
-        }
-        if self.entry(at).map_or(true, |entry| entry.exists()) {
-            self.replace(at, Value::Absent, None)?;
-        }
-        Ok(())
+        let elements = elements.iter().map(|element| &element[..]);
+        self.list_store(at.db, layout::key_of(&at.name), elements, None)
     }
 
     /// The elements of a set, list or sorted set, in its own order.
@@ -225,6 +219,20 @@ impl Transaction<'_> {
         match kind {
             Some(Kind::Set) => {
                 self.walk_forward(at, SET, MEMBERS, Place::Rank(0), &mut |member, _| {
+                    elements.push(Bytes::copy_from_slice(member));
+                    ControlFlow::Continue(())
+                })?;
+            }
+            Some(Kind::List) => {
+                self.walk_forward(at, Kind::List, MEMBERS, Place::Rank(0), &mut |_, element| {
+                    elements.push(Bytes::copy_from_slice(element));
+                    ControlFlow::Continue(())
+                })?;
+            }
+            Some(Kind::SortedSet) => {
+                let (db, key) = (at.db, layout::key_of(&at.name));
+                let all = ZsetRange::Ranks(0, -1);
+                self.zset_range(db, key, &all, false, 0, u64::MAX, &mut |member, _| {
                     elements.push(Bytes::copy_from_slice(member));
                     ControlFlow::Continue(())
                 })?;
