@@ -28,6 +28,8 @@ pub enum Error {
     FieldNotFloat,
     /// There is no such key.
     NoSuchKey,
+    /// The list has no element there.
+    IndexOutOfRange,
     /// The log could not be read or written.
     Storage(bitcask_core::Error),
     /// A record of `key` passes its CRC and yet does not decode.
@@ -62,6 +64,7 @@ impl fmt::Display for Error {
             Error::FieldNotInteger => f.write_str("the field is not an integer"),
             Error::FieldNotFloat => f.write_str("the field is not a number"),
             Error::NoSuchKey => f.write_str("there is no such key"),
+            Error::IndexOutOfRange => f.write_str("index out of range"),
             Error::Storage(e) => e.fmt(f),
             Error::Damaged { key, reason } => {
                 write!(f, "the value of '{}' is damaged: {reason}", key.escape_ascii())

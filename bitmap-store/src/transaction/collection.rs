@@ -223,7 +223,6 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// [`Error::Storage`] if what the key had cannot be replaced.
-    #[allow(dead_code)] // for the commands that store what they make
     pub(super) fn store<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         at: &At,
@@ -301,7 +300,7 @@ impl Transaction<'_> {
         }
     }
 
-    fn change(&mut self, at: &At, change: Change) -> Result<(), Error> {
+    pub(super) fn change(&mut self, at: &At, change: Change) -> Result<(), Error> {
         let entry = self.entry(at)?;
         entry.change = entry.change.max(change);
         Ok(())

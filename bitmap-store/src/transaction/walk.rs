@@ -93,7 +93,6 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// As [`Transaction::shape`].
-    #[allow(dead_code)] // for sorted sets
     pub(super) fn walk_back(
         &mut self,
         at: &At,
@@ -258,7 +257,7 @@ impl Transaction<'_> {
     }
 
     /// The last page of a part of a tree.
-    fn last_page(&mut self, at: &At, id: u64, part: Part) -> Result<Vec<u8>, Error> {
+    pub(super) fn last_page(&mut self, at: &At, id: u64, part: Part) -> Result<Vec<u8>, Error> {
         let prefix = layout::tree_page(at.db, id, part, b"");
         let mut beyond = prefix.to_vec();
         *beyond.last_mut().expect("a part has a letter") += 1;
