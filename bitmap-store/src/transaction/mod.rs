@@ -7,6 +7,8 @@
 mod bit_op;
 mod bits;
 mod collection;
+#[cfg(test)]
+mod collection_tests;
 mod commit;
 mod hash;
 mod keys;
@@ -46,7 +48,13 @@ pub struct Transaction<'a> {
     found: bool,
     /// Nobody is told of what it changes: no value is another one.
     quiet: bool,
+    /// Up to here the cache may grow before it is looked through again for what can be let go of.
+    crowded: usize,
 }
+
+/// A cache that is larger than it may be, and cannot be made smaller, grows by one of this many parts of that before it is
+/// tried again.
+const CROWDED_SHARE: usize = 64;
 
 /// What has been done and is not in the log yet.
 #[derive(Default)]
@@ -140,7 +148,7 @@ struct At {
 impl<'a> Transaction<'a> {
     pub(crate) fn new(shared: &'a Shared, guards: Guards<'a>, now: UnixMillis) -> Self {
         let (pending, seen) = (Pending::default(), Position::default());
-        Transaction { shared, guards, now, pending, seen, found: false, quiet: false }
+        Transaction { shared, guards, now, pending, seen, found: false, quiet: false, crowded: 0 }
     }
 
     /// The time that it was begun at: what decides about expiries.
@@ -304,13 +312,17 @@ impl<'a> Transaction<'a> {
     /// hold: one transaction may go through any number.
     fn make_room(&mut self) {
         let budget = &self.shared.backing.budget;
-        if !budget.exceeded() {
+        // With millions of changed values, nothing can be let go of, and looking at each step would take long.
+        if !budget.exceeded() || budget.used() < self.crowded {
             return;
         }
         for stripe in self.guards.iter() {
             while budget.exceeded() && stripe.cache.evict_unless(budget, Cached::is_touched) {}
         }
         self.shared.evict();
+        if budget.exceeded() {
+            self.crowded = budget.used() + budget.limit() / CROWDED_SHARE;
+        }
     }
 
     /// Brings the cache back to its budget, the own stripes first.
