@@ -38,6 +38,8 @@ pub(crate) struct View {
     pub output_bytes: AtomicUsize,
     pub no_evict: AtomicBool,
     pub no_touch: AtomicBool,
+    /// It waits for a key.
+    pub blocked: AtomicBool,
 }
 
 /// How a client calls itself and its library.
@@ -98,6 +100,11 @@ impl Client {
     /// Asks the connection's task to end; a stronger wish stands.
     pub(crate) fn wish(&self, wish: Wish) {
         self.state.fetch_max(wish as u8, Ordering::AcqRel);
+        self.wake();
+    }
+
+    /// Has the connection's task look again at what it waits for.
+    pub(crate) fn wake(&self) {
         if let Some(waker) = lock(&self.waker).take() {
             waker.wake();
         }
@@ -133,6 +140,9 @@ impl Client {
         let mut flags = String::new();
         if self.view.multi.load(Ordering::Relaxed) >= 0 {
             flags.push('x');
+        }
+        if self.view.blocked.load(Ordering::Relaxed) {
+            flags.push('b');
         }
         if self.unix {
             flags.push('U');

@@ -3,6 +3,7 @@
 use crate::clients::Client;
 use crate::command::{CommandId, Queue};
 use crate::stats::Lookups;
+use crate::waiting::Wait;
 use bitmap_store::{Db, UnixMillis, Watch};
 use resp::Protocol;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub(crate) struct Session {
     pub close: bool,
     /// Wait so long before the reply is sent (`DEBUG SLEEP`).
     pub delay: Option<Duration>,
+    /// The command that has just been run waits for a key.
+    pub wait: Option<Wait>,
     watched: Vec<Watched>,
     touched: Arc<AtomicBool>,
 }
@@ -47,6 +50,7 @@ impl Session {
             lookups: Lookups::default(),
             close: false,
             delay: None,
+            wait: None,
             watched: Vec::new(),
             touched: Arc::default(),
         }

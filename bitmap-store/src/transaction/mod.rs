@@ -88,6 +88,13 @@ impl Guards<'_> {
         found.expect("a transaction touches only the keys that it was begun with")
     }
 
+    fn holds(&self, index: usize) -> bool {
+        match self {
+            Guards::One(only, _) => *only == index,
+            Guards::Many(stripes) => stripes.binary_search_by_key(&index, |(i, _)| *i).is_ok(),
+        }
+    }
+
     /// Notes where the log ends after a change of the stripes that were `touched`.
     fn note(&mut self, position: Position, touched: impl Fn(usize) -> bool) {
         match self {
@@ -154,6 +161,16 @@ impl<'a> Transaction<'a> {
     /// The time that it was begun at: what decides about expiries.
     pub fn now(&self) -> UnixMillis {
         self.now
+    }
+
+    /// True if it may touch `key`: it was begun with it, or with one that happens to share its lock.
+    pub fn holds(&self, db: Db, key: &[u8]) -> bool {
+        self.guards.holds(self.shared.stripe_of(&layout::key(db, key)))
+    }
+
+    /// The keys that may differ from what they were, in the order in which they were touched.
+    pub fn touched(&self) -> impl Iterator<Item = (Db, &[u8])> {
+        self.pending.touched.iter().map(|(_, name)| (Db(name[0]), layout::key_of(name)))
     }
 
     /// True if anything has been changed so far, or something expired was cleared away.

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::session::{Session, Watched};
 use crate::shared::Shared;
 use crate::stats::Tally;
+use crate::waiting::{self, End};
 use bitmap_store::{Bytes, DATABASES, Db, MAX_KEY_BYTES, Position, Transaction, UnixMillis};
 use resp::Reply;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -95,6 +96,26 @@ impl Executor {
         if self.session.reply_mode.end_command() {
             out.truncate(start);
             outcome.large = None;
+            if let Some(wait) = &mut self.session.wait {
+                wait.unanswered = true;
+            }
+        }
+        outcome
+    }
+
+    /// Appends the reply to a command that has waited.
+    pub(crate) fn end_wait(&mut self, end: End, unanswered: bool, out: &mut Vec<u8>) -> Outcome {
+        self.clock = Clock::start();
+        let (reply, position, wrote) = match end {
+            End::Served(reply, position) => (Ok(reply), position, true),
+            End::TimedOut => (Ok(Reply::NullArray), Position::default(), false),
+            End::Failed(error) => (Err(error), Position::default(), false),
+        };
+        let start = out.len();
+        let mut outcome = Outcome { position, wrote, ..self.answer(reply, out) };
+        if unanswered {
+            out.truncate(start);
+            outcome.large = None;
         }
         outcome
     }
@@ -137,6 +158,7 @@ impl Executor {
                 Outcome { position, wrote, ..self.answer(Ok(reply), out) }
             }
             Err(error) => {
+                self.session.wait = None;
                 self.server.stats.failed(command.id);
                 self.answer(Err(error), out)
             }
@@ -284,12 +306,29 @@ impl Executor {
     }
 }
 
-/// Commits what has been run.
-fn commit(cx: Context<'_>) -> Result<Position, CommandError> {
+/// Commits what has been run, and serves those who waited for it.
+fn commit(mut cx: Context<'_>) -> Result<Position, CommandError> {
     let writes = cx.tx.is_dirty();
-    let position = cx.tx.commit()?;
+    let served = (writes && cx.server.waiting.any()).then(|| waiting::serve(&mut cx));
+    let Context { tx, db, now, session, server, random } = cx;
+    let position = tx.commit()?;
     if writes {
-        cx.server.trouble.is_over(cx.now);
+        server.trouble.is_over(now);
+    }
+    let mut left = served.map_or(Vec::new(), |served| served.tell(&server.waiting, position));
+    while !left.is_empty() {
+        let keys = server.waiting.reach(left.clone());
+        let tx = server.keyspace.begin(keys.iter().map(|(db, key)| (*db, &**key)), now);
+        let (session, random) = (&mut *session, &mut *random);
+        let mut cx = Context { tx, db, now, session, server, random };
+        let served = waiting::serve_elsewhere(&mut cx, left);
+        match cx.tx.commit() {
+            Ok(position) => left = served.tell(&server.waiting, position),
+            Err(error) => {
+                tracing::error!(%error, "clients that wait for a key could not be served");
+                break;
+            }
+        }
     }
     Ok(position)
 }
@@ -323,7 +362,8 @@ fn begin<'s>(
     if flags.has(Flags::UNLOCKED) {
         return server.keyspace.begin([], now);
     }
-    let keys = KeyPositions::of(command.spec.keys, request.len()).filter_map(|i| request.get(i));
+    let keys =
+        KeyPositions::in_request(command.spec.keys, request).filter_map(|i| request.get(i));
     if flags.has(Flags::OTHER_DB) {
         let everywhere = keys.flat_map(|key| (0..DATABASES).map(move |db| (Db(db), key)));
         return server.keyspace.begin(everywhere, now);
@@ -347,7 +387,7 @@ fn begin_all<'s>(
 }
 
 fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
-    let mut keys = KeyPositions::of(command.spec.keys, request.len());
+    let mut keys = KeyPositions::in_request(command.spec.keys, request);
     if keys.any(|i| request.get(i).is_some_and(|key| key.len() > MAX_KEY_BYTES)) {
         return Err(CommandError::KEY_TOO_LONG);
     }

@@ -98,6 +98,7 @@ impl From<Error> for CommandError {
             Error::FieldNotInteger => Self::text("ERR hash value is not an integer"),
             Error::FieldNotFloat => Self::text("ERR hash value is not a float"),
             Error::NoSuchKey => Self::NO_SUCH_KEY,
+            Error::IndexOutOfRange => Self::text("ERR index out of range"),
             damaged if damaged.is_damage() => Self::new(format!("{} {damaged}", Self::DAMAGED)),
             Error::Storage(cause) => Self::new(format!(
                 "{} Errors writing to or reading from the log: {cause}",

@@ -1,6 +1,6 @@
 //! Which arguments of a request are keys, by the command's row in the table.
 
-use super::Keys;
+use super::{Keys, parse_int};
 
 /// The positions of a request's keys, the command's name being at 0.
 #[derive(Clone, Debug)]
@@ -11,6 +11,17 @@ pub(crate) struct KeyPositions {
 }
 
 impl KeyPositions {
+    /// For `request`. What is not the number of keys that it should be means that there are none.
+    pub(crate) fn in_request(keys: Keys, request: resp::Args<'_>) -> Self {
+        let Ok(at @ 1..) = usize::try_from(keys.counted_at) else {
+            return KeyPositions::of(keys, request.len());
+        };
+        let count = request.get(at).and_then(parse_int).and_then(|count| usize::try_from(count).ok());
+        let fits = |count: &usize| *count < request.len() - at;
+        let count = count.filter(fits).unwrap_or(0);
+        KeyPositions { next: at + 1, last: at + count, step: 1 }
+    }
+
     /// For a request of `len` arguments, the name included.
     pub(crate) fn of(keys: Keys, len: usize) -> Self {
         let first = usize::try_from(keys.first).unwrap_or(0);

@@ -15,7 +15,7 @@ mod spec;
 mod table;
 mod transaction;
 
-pub(crate) use args::{Args, parse_int};
+pub(crate) use args::{Args, parse_float, parse_int};
 pub(crate) use context::{Context, Random};
 pub(crate) use dispatch::Executor;
 pub(crate) use document::{Category, access_flags, docs, info, markdown};

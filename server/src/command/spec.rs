@@ -99,7 +99,7 @@ impl CommandSpec {
     /// Its keys in runs, and what it does to each.
     pub(crate) fn key_runs(&self) -> Vec<(Keys, &'static str)> {
         match (self.keys.first, self.access_each) {
-            (0, _) => Vec::new(),
+            (0, _) if self.keys.counted_at == 0 => Vec::new(),
             (_, []) => vec![(self.keys, self.access)],
             (_, each) => each.to_vec(),
         }
@@ -212,19 +212,26 @@ pub(crate) struct Keys {
     /// Negative: counted from the end, -1 being the last argument.
     pub last: i16,
     pub step: i16,
+    /// Not 0: at this position is the number of keys, and they follow it. The others are 0 then.
+    pub counted_at: i16,
 }
 
 impl Keys {
     pub(crate) const fn none() -> Self {
-        Keys { first: 0, last: 0, step: 0 }
+        Keys::range(0, 0, 0)
     }
 
     pub(crate) const fn first() -> Self {
-        Keys { first: 1, last: 1, step: 1 }
+        Keys::range(1, 1, 1)
     }
 
     pub(crate) const fn range(first: i16, last: i16, step: i16) -> Self {
-        Keys { first, last, step }
+        Keys { first, last, step, counted_at: 0 }
+    }
+
+    /// As many keys as the argument at `position` says, right behind it.
+    pub(crate) const fn counted(position: i16) -> Self {
+        Keys { first: 0, last: 0, step: 0, counted_at: position }
     }
 }
 

@@ -89,7 +89,7 @@ impl Queue {
     /// The keys of all commands, which run in `db`.
     pub(crate) fn keys(&self, db: Db) -> impl Iterator<Item = (Db, &[u8])> {
         self.iter().flat_map(move |(command, request)| {
-            let positions = KeyPositions::of(command.spec.keys, request.len());
+            let positions = KeyPositions::in_request(command.spec.keys, request);
             positions.filter_map(move |i| request.get(i)).map(move |key| (db, key))
         })
     }

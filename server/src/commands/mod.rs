@@ -8,6 +8,7 @@ mod expire;
 mod hash;
 mod introspection;
 mod keys;
+mod list;
 mod server;
 mod string;
 mod transaction;
@@ -16,12 +17,13 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 11] = [
+pub(crate) const FAMILIES: [&[CommandSpec]; 12] = [
     keys::COMMANDS,
     expire::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
     hash::COMMANDS,
+    list::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
