@@ -7,6 +7,7 @@ mod connection;
 mod expire;
 mod hash;
 mod keys;
+mod list;
 mod server;
 mod string;
 mod transaction;

@@ -30,7 +30,7 @@ pub fn differences(ours: &mut Connection, theirs: &mut Connection) -> io::Result
         for key in keys[0].iter().filter(|key| keys[1].binary_search(key).is_ok()) {
             let asked = describe(ours, key)?;
             let answered = describe(theirs, key)?;
-            for ((name, compare), (a, b)) in ASKED.iter().zip(asked.iter().zip(&answered)) {
+            for ((name, _, compare), (a, b)) in ASKED.iter().zip(asked.iter().zip(&answered)) {
                 if !compare.agree(a, b) {
                     let key = shown(key);
                     found.push(format!("database {db}: {name} \"{key}\" is {a} here, {b} there"));
@@ -44,19 +44,23 @@ pub fn differences(ours: &mut Connection, theirs: &mut Connection) -> io::Result
     Ok(found)
 }
 
-const ASKED: &[(&str, Compare)] = &[
-    ("TYPE", Compare::Exact),
-    ("STRLEN", Compare::Exact),
-    ("PTTL", Compare::Milliseconds),
-    ("BITCOUNT", Compare::Exact),
-    ("GET", Compare::Exact),
-    ("HGETALL", Compare::Pairs),
+/// What is asked of every key, and what follows the key.
+const ASKED: &[(&str, &[&str], Compare)] = &[
+    ("TYPE", &[], Compare::Exact),
+    ("STRLEN", &[], Compare::Exact),
+    ("PTTL", &[], Compare::Milliseconds),
+    ("BITCOUNT", &[], Compare::Exact),
+    ("GET", &[], Compare::Exact),
+    ("HGETALL", &[], Compare::Pairs),
+    ("LRANGE", &["0", "-1"], Compare::Exact),
 ];
 
 fn describe(server: &mut Connection, key: &[u8]) -> io::Result<Vec<Value>> {
     let mut request = Vec::new();
-    for (name, _) in ASKED {
-        encode(&[name.as_bytes(), key], &mut request);
+    for (name, rest, _) in ASKED {
+        let mut args = vec![name.as_bytes(), key];
+        args.extend(rest.iter().map(|arg| arg.as_bytes()));
+        encode(&args, &mut request);
     }
     server.send(&request)?;
     ASKED.iter().map(|_| Ok(server.receive()?.0)).collect()

@@ -6,6 +6,7 @@ mod connection;
 mod expire;
 mod hash;
 mod keys;
+mod list;
 mod server;
 mod strings;
 mod transactions;
@@ -27,6 +28,7 @@ pub enum Family {
     Strings,
     Bitmaps,
     Hash,
+    List,
     Transactions,
     Arity,
 }
@@ -40,6 +42,7 @@ impl Family {
         Family::Strings,
         Family::Bitmaps,
         Family::Hash,
+        Family::List,
         Family::Transactions,
         Family::Arity,
     ];
@@ -54,6 +57,7 @@ impl Family {
             Family::Strings => 34,
             Family::Bitmaps => 40,
             Family::Hash => 34,
+            Family::List => 30,
             Family::Transactions => 5,
             Family::Arity => 8,
         }
@@ -88,6 +92,7 @@ impl Maker {
             Family::Strings => out.push(Step::Send(strings::make(random))),
             Family::Bitmaps => bitmaps::make(random, out),
             Family::Hash => out.push(Step::Send(hash::make(random))),
+            Family::List => out.push(Step::Send(list::make(random))),
             Family::Transactions => transactions::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
         }
