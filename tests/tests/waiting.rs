@@ -10,7 +10,7 @@ use tests::{Client, DataDir, Server, until};
 
 /// How many clients wait.
 fn blocked(client: &mut Client) -> usize {
-    let Reply::Verbatim { text, .. } | Reply::Bulk(text) = client.run("INFO clients") else {
+    let (Reply::Verbatim { text, .. } | Reply::Bulk(text)) = client.run("INFO clients") else {
         panic!("INFO is text")
     };
     let text = String::from_utf8(text.to_vec()).unwrap();

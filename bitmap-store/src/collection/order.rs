@@ -18,12 +18,17 @@ const INTEGER_BYTES: usize = 7;
 
 /// A place after `key`, at the other end of which nothing is.
 pub(crate) fn after(key: &[u8]) -> Option<Vec<u8>> {
-    Some(integer(integer_of(key)? + 1))
+    let (number, len) = integer_of(key)?;
+    let next = number + 1;
+    // What is between two integers of different lengths may have a leading zero; the next is longer then.
+    Some(integer(if key[0] > ZERO { next.max(least(len)) } else { next }))
 }
 
 /// A place before `key`, at the other end of which nothing is.
 pub(crate) fn before(key: &[u8]) -> Option<Vec<u8>> {
-    Some(integer(integer_of(key)? - 1))
+    let (number, len) = integer_of(key)?;
+    let next = number - 1;
+    Some(integer(if key[0] < ZERO { next.min(-least(len)) } else { next }))
 }
 
 /// A place between `low` and `high`, in the middle so far as its first different byte goes. `None` if there is none:
@@ -83,6 +88,11 @@ pub(crate) fn places() -> impl Iterator<Item = Vec<u8>> {
     (0..).map(integer)
 }
 
+/// The least number that takes so many bytes.
+fn least(len: usize) -> i64 {
+    1 << (8 * (len - 1))
+}
+
 fn integer(number: i64) -> Vec<u8> {
     let bytes = number.unsigned_abs().to_be_bytes();
     let digits = &bytes[number.unsigned_abs().leading_zeros() as usize / 8..];
@@ -94,18 +104,19 @@ fn integer(number: i64) -> Vec<u8> {
     }
 }
 
-/// The integer before the fraction of a key; `None` of bytes that are no key.
-fn integer_of(key: &[u8]) -> Option<i64> {
+/// The integer before the fraction of a key, and how many bytes it takes; `None` of bytes that are no key.
+fn integer_of(key: &[u8]) -> Option<(i64, usize)> {
     let (&sign, rest) = key.split_first()?;
     let digits = rest.get(..usize::from(sign.abs_diff(ZERO)))?;
     if digits.len() > INTEGER_BYTES {
         return None;
     }
     let fold = |number: i64, digit: u8| number << 8 | i64::from(digit);
-    Some(match sign < ZERO {
+    let number = match sign < ZERO {
         true => -digits.iter().fold(0, |number, digit| fold(number, !digit)),
         false => digits.iter().fold(0, |number, digit| fold(number, *digit)),
-    })
+    };
+    Some((number, digits.len()))
 }
 
 #[cfg(test)]
@@ -124,6 +135,14 @@ mod tests {
         assert_eq!(between(&integer(1), &integer(2)).unwrap(), b"\x81\x01\x80");
         assert_eq!(between(&integer(255), &integer(256)).unwrap(), b"\x81\xff\x80");
         assert_eq!(between(&integer(-1), FIRST).unwrap(), b"\x7f\xfe\x80");
+    }
+
+    /// Once, there was none.
+    #[test]
+    fn there_is_a_place_before_one_that_is_between_integers_of_different_lengths() {
+        let key = between(&integer(-511), &integer(-255)).unwrap();
+        assert_eq!(key, b"\x7e\xff\x80");
+        assert!(before(&key).unwrap() < key && after(&key).unwrap() > key);
     }
 
     proptest! {
@@ -153,7 +172,7 @@ mod tests {
         fn integers_are_in_order_and_read_back(a in any::<i64>().prop_map(|n| n >> 9), b in -70_000..70_000_i64) {
             for (a, b) in [(a, b), (b, b + 1), (a, a + 1)] {
                 prop_assert_eq!(integer(a).cmp(&integer(b)), a.cmp(&b));
-                prop_assert_eq!(integer_of(&integer(a)), Some(a));
+                prop_assert_eq!(integer_of(&integer(a)).map(|(number, _)| number), Some(a));
             }
         }
 
