@@ -106,7 +106,9 @@ fn rank(len: usize, index: i64) -> Option<usize> {
 }
 
 fn between(elements: &Elements, start: i64, stop: i64) -> Elements {
-    let from = |index: i64| if index < 0 { i128::from(index) + elements.len() as i128 } else { i128::from(index) };
+    let from = |index: i64| {
+        if index < 0 { i128::from(index) + elements.len() as i128 } else { i128::from(index) }
+    };
     let wanted = from(start)..=from(stop);
     let all = elements.iter().enumerate();
     all.filter(|(i, _)| wanted.contains(&(*i as i128))).map(|(_, v)| v.clone()).collect()
@@ -167,8 +169,12 @@ fn apply(tx: &mut Transaction<'_>, model: &mut Model, op: &Op) {
         }
         Op::Remove(k, end, count, element) => {
             let elements = at(model, k);
-            let mut places: Vec<usize> =
-                elements.iter().enumerate().filter(|(_, v)| *v == element).map(|(i, _)| i).collect();
+            let mut places: Vec<usize> = elements
+                .iter()
+                .enumerate()
+                .filter(|(_, v)| *v == element)
+                .map(|(i, _)| i)
+                .collect();
             if *end == End::Right {
                 places.reverse();
             }
@@ -245,7 +251,8 @@ fn check_positions(
         all.reverse();
     }
     let seen = all.into_iter().take(search.compare as usize).filter(|(_, same)| *same);
-    let wanted: Vec<u64> = seen.skip(search.skip as usize).take(n as usize).map(|(i, _)| i).collect();
+    let wanted: Vec<u64> =
+        seen.skip(search.skip as usize).take(n as usize).map(|(i, _)| i).collect();
     assert_eq!(tx.list_positions(DB, &name(k), element, search).unwrap(), wanted);
 }
 
@@ -407,7 +414,8 @@ fn a_queue_keeps_its_two_end_pages_only_and_what_has_gone_through_it_goes_with_c
     let keyspace = with_a_long_list(&dir);
     let mut next = 0;
     for round in 0..200_u32 {
-        let elements: Vec<Vec<u8>> = (0..500).map(|n| format!("later:{round:04}:{n:04}").into()).collect();
+        let elements: Vec<Vec<u8>> =
+            (0..500).map(|n| format!("later:{round:04}:{n:04}").into()).collect();
         let mut tx = keyspace.begin([(DB, &b"l"[..])], NOW);
         tx.list_push(DB, b"l", End::Right, slices(&elements)).unwrap();
         for _ in 0..500 {

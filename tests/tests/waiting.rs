@@ -204,10 +204,16 @@ fn commands_behind_one_that_waits_wait_for_it() {
     assert_eq!(answer(&mut waiting), "+OK");
     until("the client waits", || blocked(&mut client) == 1);
     client.talk("GET k → \"1\"\nRPUSH a 1 → :1");
-    assert_eq!((answer(&mut waiting), answer(&mut waiting)), (r#"["a", "1"]"#.into(), "+OK".into()));
+    assert_eq!(
+        (answer(&mut waiting), answer(&mut waiting)),
+        (r#"["a", "1"]"#.into(), "+OK".into())
+    );
     until("the client waits", || blocked(&mut client) == 1);
     client.talk("GET k → \"2\"\nRPUSH a 2 → :1");
-    assert_eq!((answer(&mut waiting), answer(&mut waiting)), (r#"["a", "2"]"#.into(), "+PONG".into()));
+    assert_eq!(
+        (answer(&mut waiting), answer(&mut waiting)),
+        (r#"["a", "2"]"#.into(), "+PONG".into())
+    );
     // Who does not want replies is served all the same.
     for line in ["CLIENT REPLY SKIP", "BLPOP a 0", "PING"] {
         send(&mut waiting, line);
@@ -289,10 +295,9 @@ fn a_thousand_tasks_go_through_two_workers_and_none_is_lost_or_done_twice() {
         client.run("LPUSH tasks stop stop");
     });
     let mut done: Vec<usize> = match client.run("LRANGE done 0 -1") {
-        Reply::Array(tasks) => tasks
-            .iter()
-            .map(|task| tests::shown(task).trim_matches('"').parse().unwrap())
-            .collect(),
+        Reply::Array(tasks) => {
+            tasks.iter().map(|task| tests::shown(task).trim_matches('"').parse().unwrap()).collect()
+        }
         other => panic!("{other:?}"),
     };
     done.sort_unstable();

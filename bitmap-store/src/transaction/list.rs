@@ -224,7 +224,8 @@ impl Transaction<'_> {
         check_element(element)?;
         let mut neighbours = self.neighbours(&at, end, pivot)?;
         if let Some((low, high)) = &neighbours
-            && let Some(place) = self.place_between(&at, low, high)?.filter(|place| place.len() > LONG_PLACE_BYTES)
+            && let Some(place) =
+                self.place_between(&at, low, high)?.filter(|place| place.len() > LONG_PLACE_BYTES)
         {
             self.shorten(&at, &place)?;
             neighbours = self.neighbours(&at, end, pivot)?;
@@ -477,7 +478,8 @@ impl Transaction<'_> {
         let (mut pages, mut left) = (Vec::new(), count);
         let mut next = Some(self.end_page(at, id, end)?);
         while left > 0 {
-            let name = next.take().ok_or_else(|| damaged(&at.name, "a list is shorter than it says"))?;
+            let name =
+                next.take().ok_or_else(|| damaged(&at.name, "a list is shorter than it says"))?;
             left = left.saturating_sub(self.tree_page(at, &name)?.leaf.len() as u64);
             next = self.page_beside(at, id, end, &name)?;
             pages.push(name);
@@ -556,7 +558,9 @@ impl Transaction<'_> {
             (None, None) => None,
             (Some(low), None) => Some(self.beyond(at, low, End::Right)?),
             (None, Some(high)) => Some(self.beyond(at, high, End::Left)?),
-            (Some(low), Some(high)) => Some(order::between(low, high).ok_or_else(|| misplaced(at))?),
+            (Some(low), Some(high)) => {
+                Some(order::between(low, high).ok_or_else(|| misplaced(at))?)
+            }
         })
     }
 

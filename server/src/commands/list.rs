@@ -12,10 +12,8 @@ const TAKE: Flags = Flags::WRITE;
 const GROW: Flags = Flags::WRITE.or(Flags::DENYOOM);
 const WAIT: Flags = Flags::NOSCRIPT.or(Flags::BLOCKING);
 const POPS: &str = "RW access delete";
-const MOVES: &[(Keys, &str)] =
-    &[(Keys::range(1, 1, 1), POPS), (Keys::range(2, 2, 1), "RW insert")];
-const PUSH_COST: &str =
-    "O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.";
+const MOVES: &[(Keys, &str)] = &[(Keys::range(1, 1, 1), POPS), (Keys::range(2, 2, 1), "RW insert")];
+const PUSH_COST: &str = "O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.";
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec::new("lpush", -3, GROW.or(Flags::FAST), Keys::first(), lpush)
@@ -215,7 +213,12 @@ fn rpushx(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     push_if_there(cx, args, End::Right)
 }
 
-fn pop(cx: &mut Context<'_>, mut args: Args<'_>, end: End, name: &str) -> Result<Reply, CommandError> {
+fn pop(
+    cx: &mut Context<'_>,
+    mut args: Args<'_>,
+    end: End,
+    name: &str,
+) -> Result<Reply, CommandError> {
     let key = args.key()?;
     if args.is_empty() {
         return Ok(Reply::from(cx.tx.list_pop(cx.db, key, end)?));

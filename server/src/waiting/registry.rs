@@ -137,7 +137,9 @@ impl Registry {
         while let Some((db, key)) = keys.get(seen) {
             let (db, queue) = (*db, places.keys[usize::from(db.0)].get(key));
             seen += 1;
-            for target in queue.into_iter().flat_map(BTreeMap::values).filter_map(|w| w.want.target()) {
+            for target in
+                queue.into_iter().flat_map(BTreeMap::values).filter_map(|w| w.want.target())
+            {
                 if !keys.iter().any(|(other, key)| *other == db && **key == *target) {
                     keys.push((db, target.into()));
                 }

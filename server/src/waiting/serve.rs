@@ -1,7 +1,7 @@
 //! Serving those who wait for what a transaction has changed.
 
-use super::registry::{Claim, Registry};
 use super::End;
+use super::registry::{Claim, Registry};
 use crate::command::{CommandError, Context};
 use bitmap_store::{Db, Position};
 use resp::Reply;

@@ -115,7 +115,13 @@ fn pop(random: &mut Random, name: &str) -> Args {
 
 fn insert(random: &mut Random) -> Args {
     let side = random.pick(&["BEFORE", "AFTER", "BEFORE", "AFTER", "beside"]);
-    vec![word(random, "LINSERT"), list(random), word(random, side), element(random), element(random)]
+    vec![
+        word(random, "LINSERT"),
+        list(random),
+        word(random, side),
+        element(random),
+        element(random),
+    ]
 }
 
 fn positions(random: &mut Random) -> Args {
