@@ -68,7 +68,7 @@ fn what_is_there_is_taken_at_once_from_the_first_key_that_has_something() {
         BLMPOP 0 1 a LEFT → +QUEUED
         RPUSH a x → +QUEUED
         BLPOP a 0 → +QUEUED
-        EXEC → [nil[], nil, nil[], :1, ["a", "x"]]
+        EXEC → [nil, nil, nil, :1, ["a", "x"]]
         "#,
     );
 }

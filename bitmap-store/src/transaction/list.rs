@@ -627,5 +627,5 @@ fn range(len: u64, start: i64, stop: i64) -> Option<(u64, u64)> {
     };
     let start = least(start);
     let stop = if stop < 0 { len.checked_sub(stop.unsigned_abs())? } else { stop as u64 };
-    (start <= stop && start < len).then_some((start, stop.min(len - 1)))
+    (start <= stop && start < len).then(|| (start, stop.min(len - 1)))
 }
