@@ -383,7 +383,10 @@ fn pushes_and_pops_of_a_cold_list_read_its_record_and_the_page_at_that_end() {
     };
     assert_eq!(reads(&|tx| assert_eq!(tx.list_len(DB, b"l").unwrap(), 30_000)), 1);
     assert_eq!(reads(&|tx| drop(tx.list_pop(DB, b"l", End::Left).unwrap().unwrap())), 1);
-    assert_eq!(reads(&|tx| assert!(tx.list_push(DB, b"l", End::Right, [&b"x"[..]]).unwrap() > 0)), 1);
+    assert_eq!(
+        reads(&|tx| assert!(tx.list_push(DB, b"l", End::Right, [&b"x"[..]]).unwrap() > 0)),
+        1
+    );
     // Neither end is far: no counts of other pages are looked at.
     assert!(reads(&|tx| drop(tx.list_get(DB, b"l", 700).unwrap().unwrap())) <= 2);
     assert!(reads(&|tx| drop(tx.list_get(DB, b"l", 15_000).unwrap().unwrap())) > 50);

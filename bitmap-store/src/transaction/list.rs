@@ -5,7 +5,7 @@
 //! ends are its first and its last page.
 
 use super::collection::Shape;
-use super::walk::Place;
+use super::walk::{Place, Visit};
 use super::{At, Transaction};
 use crate::collection::leaf::Leaf;
 use crate::collection::order;
@@ -32,6 +32,9 @@ pub enum End {
     /// Where `RPUSH` pushes: index -1.
     Right,
 }
+
+/// Places between which something is to be inserted; none at an end.
+type Neighbours = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// What [`Transaction::list_insert`] has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,7 +270,7 @@ impl Transaction<'_> {
     }
 
     /// Keeps the elements from index `start` to `stop`, both included, and takes all others. Negative ones count from the
-    /// right end. Pages that go as a whole are not gone through.
+    /// right end. Pages that go as a whole go at once.
     ///
     /// # Errors
     /// As [`Transaction::list_len`].
@@ -378,12 +381,7 @@ impl Transaction<'_> {
     }
 
     /// Visits all elements from one end on.
-    fn walk_from(
-        &mut self,
-        at: &At,
-        end: End,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    fn walk_from(&mut self, at: &At, end: End, visit: Visit<'_>) -> Result<(), Error> {
         let from = Place::Key(Bound::Unbounded);
         match end {
             End::Left => self.walk_forward(at, LIST, ELEMENTS, from, visit),
@@ -522,13 +520,7 @@ impl Transaction<'_> {
     }
 
     /// Between which places something is to be inserted that belongs beside `pivot`; `None` if that is not there.
-    #[allow(clippy::type_complexity)]
-    fn neighbours(
-        &mut self,
-        at: &At,
-        end: End,
-        pivot: &[u8],
-    ) -> Result<Option<(Option<Vec<u8>>, Option<Vec<u8>>)>, Error> {
+    fn neighbours(&mut self, at: &At, end: End, pivot: &[u8]) -> Result<Option<Neighbours>, Error> {
         let (mut low, mut high, mut found) = (None::<Vec<u8>>, None, false);
         self.walk_from(at, End::Left, &mut |place, element| {
             if found {

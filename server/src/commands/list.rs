@@ -408,7 +408,7 @@ impl<'a> Pops<'a> {
             pops.keys.push(args.key()?);
         }
         pops.end = end(&mut args)?;
-        if args.len() == 2 && args.keyword("COUNT") {
+        if args.len() >= 2 && args.keyword("COUNT") {
             let text = CommandError::text("ERR count should be greater than 0");
             pops.count = above_0(args.next()?).ok_or(text)?;
         }
