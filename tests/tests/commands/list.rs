@@ -156,6 +156,7 @@ fn lists_and_other_types_keep_apart() {
         LMOVE l s LEFT LEFT → -WRONGTYPE Operation against a key holding the wrong kind of value
         LLEN l → :1
         GET l → -WRONGTYPE Operation against a key holding the wrong kind of value
+        BITFIELD l → -WRONGTYPE Operation against a key holding the wrong kind of value
         HGET l a → -WRONGTYPE Operation against a key holding the wrong kind of value
         SET l x → +OK
         TYPE l → +string

@@ -107,6 +107,8 @@ fn parse_writable_place(args: &mut Args<'_>) -> Result<(FieldType, u64), Command
 
 fn run(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<Reply, CommandError> {
     if !steps.iter().any(Step::writes) {
+        // Without any step, too, the type may be wrong.
+        cx.tx.strlen(cx.db, key)?;
         cx.looked_up_key(key, false)?;
     }
     let mut replies = Vec::with_capacity(steps.len());
