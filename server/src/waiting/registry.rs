@@ -18,11 +18,14 @@ pub(crate) struct Registry {
     places: Mutex<Places>,
 }
 
+/// Those who wait for one key by their tickets: in the order in which they came.
+type Line = BTreeMap<u64, Arc<Waiter>>;
+
 #[derive(Default)]
 struct Places {
     last_ticket: u64,
-    /// By database and key: the tickets, in the order in which they came.
-    keys: [HashMap<Box<[u8]>, BTreeMap<u64, Arc<Waiter>>>; DATABASES as usize],
+    /// By database and key.
+    keys: [HashMap<Box<[u8]>, Line>; DATABASES as usize],
     /// By the client's id.
     clients: HashMap<u64, Arc<Waiter>>,
 }
@@ -137,9 +140,7 @@ impl Registry {
         while let Some((db, key)) = keys.get(seen) {
             let (db, queue) = (*db, places.keys[usize::from(db.0)].get(key));
             seen += 1;
-            for target in
-                queue.into_iter().flat_map(BTreeMap::values).filter_map(|w| w.want.target())
-            {
+            for target in queue.into_iter().flat_map(Line::values).filter_map(|w| w.want.target()) {
                 if !keys.iter().any(|(other, key)| *other == db && **key == *target) {
                     keys.push((db, target.into()));
                 }
