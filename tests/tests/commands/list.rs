@@ -157,6 +157,7 @@ fn lists_and_other_types_keep_apart() {
         LLEN l → :1
         GET l → -WRONGTYPE Operation against a key holding the wrong kind of value
         BITFIELD l → -WRONGTYPE Operation against a key holding the wrong kind of value
+        SETRANGE l 536870912 x → -WRONGTYPE Operation against a key holding the wrong kind of value
         HGET l a → -WRONGTYPE Operation against a key holding the wrong kind of value
         SET l x → +OK
         TYPE l → +string
