@@ -40,6 +40,8 @@ pub enum Error {
     CorruptHyperLogLog,
     /// Values of this type are not held.
     Unsupported(&'static str),
+    /// The list has no element there.
+    IndexOutOfRange,
     /// The log could not be read or written.
     Storage(bitcask_core::Error),
     /// A record of `key` passes its CRC and yet does not decode.
@@ -80,6 +82,7 @@ impl fmt::Display for Error {
             Error::NotHyperLogLog => f.write_str("the string is no HyperLogLog"),
             Error::CorruptHyperLogLog => f.write_str("the HyperLogLog is corrupt"),
             Error::Unsupported(what) => write!(f, "the value is {what}, which is not supported"),
+            Error::IndexOutOfRange => f.write_str("index out of range"),
             Error::Storage(e) => e.fmt(f),
             Error::Damaged { key, reason } => {
                 write!(f, "the value of '{}' is damaged: {reason}", key.escape_ascii())

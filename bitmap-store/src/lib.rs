@@ -77,7 +77,7 @@ pub use keyspace::{Keyspace, Options, Sizes, Stats};
 pub use kind::{Encoding, Kind};
 pub use scan::Reclaimed;
 pub use transaction::{
-    Listing, Pair, Pattern, SetOp, Sort, SortBy, Transaction, Visit, ZsetAdded, ZsetAggregate,
-    ZsetOp, ZsetRange, ZsetRule,
+    End, Inserted, Listing, Pair, Pattern, Search, SetOp, Sort, SortBy, Transaction, Visit,
+    ZsetAdded, ZsetAggregate, ZsetOp, ZsetRange, ZsetRule,
 };
 pub use watch::Watch;

@@ -43,6 +43,8 @@ pub(crate) struct View {
     /// Messages that were published for it and not sent yet.
     pub mail_count: AtomicUsize,
     pub mail_bytes: AtomicUsize,
+    /// It waits for a key.
+    pub blocked: AtomicBool,
 }
 
 /// How a client calls itself and its library.
@@ -151,6 +153,9 @@ impl Client {
         }
         if self.view.multi.load(Ordering::Relaxed) >= 0 {
             flags.push('x');
+        }
+        if self.view.blocked.load(Ordering::Relaxed) {
+            flags.push('b');
         }
         if self.unix {
             flags.push('U');

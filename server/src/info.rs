@@ -115,7 +115,7 @@ fn clients_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("maxclients", server.settings.maxclients());
     lines.field("client_recent_max_input_buffer", largest(|view| &view.query_bytes));
     lines.field("client_recent_max_output_buffer", largest(|view| &view.output_bytes));
-    lines.field("blocked_clients", 0);
+    lines.field("blocked_clients", server.waiting.len());
     lines.field("tracking_clients", 0);
     lines.field("clients_in_timeout_table", 0);
     let watching = clients.iter().filter(|c| c.view.watched.load(Ordering::Relaxed) > 0).count();

@@ -37,6 +37,7 @@ mod session;
 mod shared;
 mod stats;
 mod trouble;
+mod waiting;
 mod warned;
 
 pub use config::Config;

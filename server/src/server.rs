@@ -85,6 +85,7 @@ impl Server {
             compaction_warned: Warned::default(),
             trouble: Trouble::default(),
             large_replies: LargeReplies::default(),
+            waiting: Arc::default(),
             ops_per_second: AtomicU64::new(0),
             active_expiry: AtomicBool::new(true),
         });

@@ -4,6 +4,7 @@ use crate::clients::Client;
 use crate::command::{CommandId, Queue};
 use crate::pubsub::{Letter, PubSub, Subscriptions};
 use crate::stats::Lookups;
+use crate::waiting::Wait;
 use bitmap_store::{Db, UnixMillis, Watch};
 use resp::Protocol;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(crate) struct Session {
     /// What was published before the command that has just been run ended a subscription: it is sent before
     /// the reply.
     pub earlier: Vec<Letter>,
+    /// The command that has just been run waits for a key.
+    pub wait: Option<Wait>,
     watched: Vec<Watched>,
     touched: Arc<AtomicBool>,
 }
@@ -55,6 +58,7 @@ impl Session {
             delay: None,
             subscriptions: None,
             earlier: Vec::new(),
+            wait: None,
             watched: Vec::new(),
             touched: Arc::default(),
         }

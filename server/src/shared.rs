@@ -7,10 +7,12 @@ use crate::net::LargeReplies;
 use crate::pubsub::PubSub;
 use crate::stats::Stats;
 use crate::trouble::Trouble;
+use crate::waiting::Registry;
 use crate::warned::Warned;
 use bitmap_store::Keyspace;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::sync::Notify;
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     pub compaction_warned: Warned,
     pub trouble: Trouble,
     pub large_replies: LargeReplies,
+    /// Clients that wait for keys.
+    pub waiting: Arc<Registry>,
     /// Commands run in the last second.
     pub ops_per_second: AtomicU64,
     /// Whether due keys are deleted in the background (`DEBUG SET-ACTIVE-EXPIRE`).

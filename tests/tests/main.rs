@@ -11,4 +11,5 @@ mod limits;
 mod persistence;
 mod protocol;
 mod pubsub;
+mod waiting;
 mod watch;

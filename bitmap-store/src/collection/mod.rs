@@ -8,6 +8,7 @@
 pub(crate) mod change;
 pub(crate) mod directory;
 pub(crate) mod leaf;
+pub(crate) mod order;
 pub(crate) mod page;
 pub(crate) mod score;
 pub(crate) mod tree;

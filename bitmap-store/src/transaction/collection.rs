@@ -330,7 +330,7 @@ impl Transaction<'_> {
         }
     }
 
-    fn change(&mut self, at: &At, change: Change) -> Result<(), Error> {
+    pub(super) fn change(&mut self, at: &At, change: Change) -> Result<(), Error> {
         let entry = self.entry(at)?;
         entry.change = entry.change.max(change);
         Ok(())

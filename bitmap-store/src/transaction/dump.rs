@@ -110,7 +110,12 @@ impl Transaction<'_> {
             rdb::Value::Set(mut members) => {
                 members.iter().try_for_each(|member| check_len(member.len() as u64))?;
                 members.sort_unstable();
-                self.store(&at, Kind::Set, members.into_iter().map(|member| (member, b"")), expires_at)
+                self.store(
+                    &at,
+                    Kind::Set,
+                    members.into_iter().map(|member| (member, b"")),
+                    expires_at,
+                )
             }
             rdb::Value::SortedSet(members) => {
                 self.zset_replace(db, key, members, expires_at).map(drop)

@@ -15,6 +15,7 @@ mod dump;
 mod hash;
 mod hyperloglog;
 mod keys;
+mod list;
 mod listing;
 mod log_tree;
 mod number;
@@ -34,6 +35,7 @@ use crate::stripe::Stripe;
 use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
 use crate::{Db, Error, Kind, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
+pub use list::{End, Inserted, Search};
 pub use listing::Listing;
 pub(crate) use number::integer;
 pub use set_algebra::SetOp;
@@ -100,6 +102,13 @@ impl Guards<'_> {
             },
         };
         found.expect("a transaction touches only the keys that it was begun with")
+    }
+
+    fn holds(&self, index: usize) -> bool {
+        match self {
+            Guards::One(only, _) => *only == index,
+            Guards::Many(stripes) => stripes.binary_search_by_key(&index, |(i, _)| *i).is_ok(),
+        }
     }
 
     /// Notes where the log ends after a change of the stripes that were `touched`.
@@ -179,6 +188,16 @@ impl<'a> Transaction<'a> {
     /// The time that it was begun at: what decides about expiries.
     pub fn now(&self) -> UnixMillis {
         self.now
+    }
+
+    /// True if it may touch `key`: it was begun with it, or with one that happens to share its lock.
+    pub fn holds(&self, db: Db, key: &[u8]) -> bool {
+        self.guards.holds(self.shared.stripe_of(&layout::key(db, key)))
+    }
+
+    /// The keys that may differ from what they were, in the order in which they were touched.
+    pub fn touched(&self) -> impl Iterator<Item = (Db, &[u8])> {
+        self.pending.touched.iter().map(|(_, name)| (Db(name[0]), layout::key_of(name)))
     }
 
     /// True if anything has been changed so far, or something expired was cleared away.

@@ -129,10 +129,10 @@ impl Transaction<'_> {
         if bytes.is_empty() {
             return self.strlen(db, key);
         }
-        check_len(offset.saturating_add(bytes.len() as u64))?;
         let there = self.read_string(&at)?;
         let is_bitmap =
             matches!(there, Some(KeyEntry { value: Value::Bitmap(_) | Value::Paged(_), .. }));
+        check_len(offset.saturating_add(bytes.len() as u64))?;
         if is_bitmap && bytes.len() <= FEW_BYTES {
             // It stays the bitmap that it is: its string may be a thousand times as large.
             for (bit, id) in (offset * 8..(offset + bytes.len() as u64) * 8).enumerate() {

@@ -260,7 +260,7 @@ impl Transaction<'_> {
     }
 
     /// The last page of a part of a tree.
-    fn last_page(&mut self, at: &At, id: u64, part: Part) -> Result<Vec<u8>, Error> {
+    pub(super) fn last_page(&mut self, at: &At, id: u64, part: Part) -> Result<Vec<u8>, Error> {
         let prefix = layout::tree_page(at.db, id, part, b"");
         let mut beyond = prefix.to_vec();
         *beyond.last_mut().expect("a part has a letter") += 1;

@@ -9,7 +9,8 @@ use crate::events::Voice;
 use crate::session::{Session, Watched};
 use crate::shared::Shared;
 use crate::stats::Tally;
-use bitmap_store::{Bytes, DATABASES, Db, MAX_KEY_BYTES, Position, Transaction, UnixMillis};
+use crate::waiting::{self, End};
+use bitmap_store::{Bytes, DATABASES, Db, Error, MAX_KEY_BYTES, Position, Transaction, UnixMillis};
 use resp::Reply;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -96,6 +97,26 @@ impl Executor {
         if self.session.reply_mode.end_command() && !outcome.pushed {
             out.truncate(start);
             outcome.large = None;
+            if let Some(wait) = &mut self.session.wait {
+                wait.unanswered = true;
+            }
+        }
+        outcome
+    }
+
+    /// Appends the reply to a command that has waited.
+    pub(crate) fn end_wait(&mut self, end: End, unanswered: bool, out: &mut Vec<u8>) -> Outcome {
+        self.clock = Clock::start();
+        let (reply, position, wrote) = match end {
+            End::Served(reply, position) => (Ok(reply), position, true),
+            End::TimedOut => (Ok(Reply::NullArray), Position::default(), false),
+            End::Failed(error) => (Err(error), Position::default(), false),
+        };
+        let start = out.len();
+        let mut outcome = Outcome { position, wrote, ..self.answer(reply, out) };
+        if unanswered {
+            out.truncate(start);
+            outcome.large = None;
         }
         if !self.session.earlier.is_empty() {
             let mut earlier = Vec::new();
@@ -149,6 +170,7 @@ impl Executor {
                 Outcome { position, wrote, ..self.answer(Ok(reply), out) }
             }
             Err(error) => {
+                self.session.wait = None;
                 self.server.stats.failed(command.id);
                 self.answer(Err(error), out)
             }
@@ -323,19 +345,45 @@ impl Executor {
     }
 }
 
-/// Commits what has been run, and tells of it.
+/// Commits, and publishes what the commands had to say.
+fn commit_and_speak(
+    tx: Transaction<'_>,
+    voice: Voice,
+    server: &Shared,
+    now: UnixMillis,
+) -> Result<Position, Error> {
+    match voice.is_silent() {
+        true => tx.commit(),
+        false => tx.commit_then(|position| voice.speak(server, position, now)),
+    }
+}
+
+/// Commits what has been run, tells of it, and serves those who waited for it.
 fn commit(mut cx: Context<'_>) -> Result<Position, CommandError> {
     let writes = cx.tx.is_dirty();
+    let served = (writes && cx.server.waiting.any()).then(|| waiting::serve(&mut cx));
     if writes {
         cx.tell_of_expired(cx.server.settings.notify());
     }
-    let Context { tx, voice, server, now, .. } = cx;
-    let position = match voice.is_silent() {
-        true => tx.commit()?,
-        false => tx.commit_then(|position| voice.speak(server, position, now))?,
-    };
+    let Context { tx, db, now, session, server, random, voice } = cx;
+    let position = commit_and_speak(tx, voice, server, now)?;
     if writes {
         server.trouble.is_over(now);
+    }
+    let mut left = served.map_or(Vec::new(), |served| served.tell(&server.waiting, position));
+    while !left.is_empty() {
+        let keys = server.waiting.reach(left.clone());
+        let tx = server.keyspace.begin(keys.iter().map(|(db, key)| (*db, &**key)), now);
+        let (session, random, voice) = (&mut *session, &mut *random, Voice::default());
+        let mut cx = Context { tx, db, now, session, server, random, voice };
+        let served = waiting::serve_elsewhere(&mut cx, left);
+        match commit_and_speak(cx.tx, cx.voice, server, now) {
+            Ok(position) => left = served.tell(&server.waiting, position),
+            Err(error) => {
+                tracing::error!(%error, "clients that wait for a key could not be served");
+                break;
+            }
+        }
     }
     Ok(position)
 }

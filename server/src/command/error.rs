@@ -109,6 +109,7 @@ impl From<Error> for CommandError {
                 Self::text("WRONGTYPE Key is not a valid HyperLogLog string value.")
             }
             Error::CorruptHyperLogLog => Self::text("INVALIDOBJ Corrupted HLL object detected"),
+            Error::IndexOutOfRange => Self::text("ERR index out of range"),
             damaged if damaged.is_damage() => Self::new(format!("{} {damaged}", Self::DAMAGED)),
             Error::Storage(cause) => Self::new(format!(
                 "{} Errors writing to or reading from the log: {cause}",

@@ -3,6 +3,7 @@
 use crate::clients::{Client, Wish};
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys, parse_int};
 use crate::session::ReplyMode;
+use crate::waiting::End;
 use bitmap_store::Bytes;
 use resp::Reply;
 use std::sync::Arc;
@@ -91,6 +92,12 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         "2.6.9",
         "O(1)",
         "Set the current connection name",
+    ),
+    CommandSpec::new("unblock", -3, ADMIN, Keys::none(), unblock).doc(
+        Group::Connection,
+        "5.0.0",
+        "O(log N) where N is the number of client connections",
+        "Unblock a client blocked in a blocking command from a different connection",
     ),
 ];
 
@@ -339,6 +346,26 @@ fn reply(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
     Ok(Reply::None)
 }
 
+/// `CLIENT UNBLOCK client-id [TIMEOUT|ERROR]`: replies 0 if that client does not wait for a key.
+fn unblock(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    if args.len() > 2 {
+        return Err(CommandError::text(
+            "ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.",
+        ));
+    }
+    let id = args.next()?;
+    let end = if args.is_empty() || args.keyword("TIMEOUT") {
+        End::TimedOut
+    } else if args.keyword("ERROR") {
+        End::Failed(CommandError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
+    } else {
+        return Err(CommandError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
+    };
+    let id = parse_int(id).ok_or(CommandError::NOT_INTEGER)?;
+    let unblocked = u64::try_from(id).is_ok_and(|id| cx.server.waiting.unblock(id, end));
+    Ok(Reply::from(unblocked))
+}
+
 /// `CLIENT HELP`
 fn help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     Ok(super::help(
@@ -380,6 +407,8 @@ fn help(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
             "    Set client meta attr. Options are:",
             "    * LIB-NAME: the client lib name.",
             "    * LIB-VER: the client lib version.",
+            "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+            "    Unblock the specified blocked client.",
             "NO-EVICT (ON|OFF)",
             "    Protect current client connection from eviction.",
             "NO-TOUCH (ON|OFF)",

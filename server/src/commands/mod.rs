@@ -10,6 +10,7 @@ mod hash;
 mod hyperloglog;
 mod introspection;
 mod keys;
+mod list;
 mod pubsub;
 mod server;
 mod set;
@@ -33,6 +34,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     zset::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
+    list::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,

@@ -8,6 +8,7 @@ use crate::pubsub::{Letter, Subscriptions};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::stats::Figure;
+use crate::waiting::{End, Wait};
 use bitmap_store::{Bytes, Position};
 use resp::{Decoder, Limits, Reply};
 use std::future::poll_fn;
@@ -31,6 +32,8 @@ const MAIL_BYTES: usize = 1 << 20;
 const LARGE_MESSAGE_BYTES: usize = 64 << 10;
 /// An idle connection gives back an output buffer larger than this.
 const OUTPUT_KEPT_BYTES: usize = 64 << 10;
+/// What a client sends while it waits for a key is read up to this.
+const WAITING_INPUT_BYTES: usize = 1 << 20;
 
 /// One client's socket and buffers.
 pub(super) struct Connection<S> {
@@ -211,6 +214,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if let Some(body) = outcome.large {
                 self.write_large(body).await?;
             }
+            if let Some(wait) = self.executor.session.wait.take() {
+                self.await_key(wait).await?;
+            }
             if let Some(delay) = self.executor.session.delay.take() {
                 pause(&self.client, delay).await;
                 self.executor.begin_batch();
@@ -221,6 +227,67 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         Ok(())
+    }
+
+    /// Sends the replies so far, and waits until the client is served, its time has run out or it is told to wait no more:
+    /// that is the next reply.
+    async fn await_key(&mut self, wait: Wait) -> io::Result<()> {
+        self.flush().await?;
+        let Some(end) = self.end_of(&wait).await? else {
+            self.executor.session.close = true;
+            return Ok(());
+        };
+        let unanswered = wait.unanswered;
+        drop(wait);
+        let start = self.output.len();
+        let outcome = self.executor.end_wait(end, unanswered, &mut self.output);
+        if !self.server.keyspace.is_durable(outcome.position) {
+            self.unsynced.add(outcome.position, start..self.output.len(), outcome.wrote);
+        }
+        if let Some(body) = outcome.large {
+            self.write_large(body).await?;
+        }
+        self.executor.begin_batch();
+        Ok(())
+    }
+
+    /// How the client's waiting ends; `None` if it has gone, or is to go. What it sends meanwhile is kept.
+    async fn end_of(&mut self, wait: &Wait) -> io::Result<Option<End>> {
+        let mut time = wait.timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)));
+        let mut is_late = false;
+        loop {
+            self.make_room();
+            self.executor.end_batch(self.input.len(), self.output.capacity());
+            let may_read = self.input.len() < WAITING_INPUT_BYTES;
+            let (stream, input, client) = (&mut self.stream, &mut self.input, &self.client);
+            let mut read = pin!(stream.read_buf(input));
+            let count = poll_fn(|cx| {
+                // The waker is registered by this, so that whatever is told after the look below wakes it.
+                if client.poll_wish(cx) != Wish::Run {
+                    return Poll::Ready(Ok(Err(None)));
+                }
+                if let Some(time) = &mut time {
+                    is_late = is_late || time.as_mut().poll(cx).is_ready();
+                }
+                if let Poll::Ready(end) = wait.poll() {
+                    return Poll::Ready(Ok(Err(Some(end))));
+                }
+                // Somebody may be serving it just now: then it hears of that, or is woken to time out after all.
+                if is_late && wait.time_out() {
+                    return Poll::Ready(Ok(Err(Some(End::TimedOut))));
+                }
+                match may_read {
+                    true => read.as_mut().poll(cx).map(|count| count.map(Ok)),
+                    false => Poll::Pending,
+                }
+            })
+            .await?;
+            match count {
+                Err(end) => return Ok(end),
+                Ok(0) => return Ok(None),
+                Ok(count) => self.server.stats.add(Figure::InputBytes, count as u64),
+            }
+        }
     }
 
     /// Waits until what was run is as durable as configured, then writes the replies.

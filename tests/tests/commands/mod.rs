@@ -10,6 +10,7 @@ mod expire;
 mod hash;
 mod hyperloglog;
 mod keys;
+mod list;
 mod server;
 mod set;
 mod sort;

@@ -54,6 +54,7 @@ const ASKED: &[(&str, Compare)] = &[
     ("HGETALL", Compare::Pairs),
     ("ZRANGE 0 -1 WITHSCORES", Compare::Exact),
     ("SMEMBERS", Compare::Unordered),
+    ("LRANGE 0 -1", Compare::Exact),
 ];
 
 fn describe(server: &mut Connection, key: &[u8]) -> io::Result<Vec<Value>> {

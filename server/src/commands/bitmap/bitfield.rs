@@ -112,6 +112,8 @@ fn run(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<Reply, Comman
         cx.tx.strlen(cx.db, key)?;
     }
     if !steps.iter().any(Step::writes) {
+        // Without any step, too, the type may be wrong.
+        cx.tx.strlen(cx.db, key)?;
         cx.looked_up_key(key, false)?;
         // Who asks for nothing is told that the type is wrong, too.
         cx.tx.strlen(cx.db, key)?;

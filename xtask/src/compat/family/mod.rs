@@ -8,6 +8,7 @@ mod expire;
 mod hash;
 mod hyperloglog;
 mod keys;
+mod list;
 mod pubsub;
 mod server;
 mod set;
@@ -36,6 +37,7 @@ pub enum Family {
     Hash,
     Zset,
     Set,
+    List,
     Transactions,
     PubSub,
     Arity,
@@ -54,6 +56,7 @@ impl Family {
         Family::Hash,
         Family::Zset,
         Family::Set,
+        Family::List,
         Family::Transactions,
         Family::PubSub,
         Family::Arity,
@@ -73,6 +76,7 @@ impl Family {
             Family::Hash => 34,
             Family::Zset => 40,
             Family::Set => 34,
+            Family::List => 30,
             Family::Transactions => 5,
             Family::PubSub => 3,
             Family::Arity => 8,
@@ -112,6 +116,7 @@ impl Maker {
             Family::Hash => out.push(Step::Send(hash::make(random))),
             Family::Zset => out.push(Step::Send(zset::make(random))),
             Family::Set => set::make(random, out),
+            Family::List => out.push(Step::Send(list::make(random))),
             Family::Transactions => transactions::make(random, out),
             Family::PubSub => pubsub::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
