@@ -38,7 +38,7 @@ fn add(cx: &mut Context<'_>, mut args: Args<'_>, increment: bool) -> Result<Repl
             break;
         }
     }
-    if args.is_empty() || args.len() % 2 != 0 {
+    if args.is_empty() || !args.len().is_multiple_of(2) {
         return Err(CommandError::SYNTAX);
     }
     let ZsetRule { only_new, only_existing, only_greater, only_less, increment } = rule;
