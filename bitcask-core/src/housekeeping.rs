@@ -1,4 +1,5 @@
-//! What happens beside the callers: a sync every second, hints for sealed segments, and compaction.
+//! What happens beside the callers: a sync every second, hints for sealed segments, compaction, and freeing what it
+//! has removed.
 
 use crate::log::lock;
 use crate::storage::disk;
@@ -17,8 +18,8 @@ pub(crate) struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// Three threads: the hint of a large segment takes seconds, a compaction minutes, and no sync may wait for
-    /// them.
+    /// Four threads: the hint of a large segment takes seconds, freeing what compaction has removed as long, a
+    /// compaction minutes, and no sync may wait for them, nor space for hints.
     pub(crate) fn start(store: &Weak<Store>) -> std::io::Result<Self> {
         let mut housekeeper = Housekeeper { stop: Arc::default(), threads: Vec::new() };
         housekeeper.spawn("bitcask-sync", store, Store::sync_if_due)?;
@@ -26,8 +27,8 @@ impl Housekeeper {
         housekeeper.spawn("bitcask-hints", store, |store| {
             disk::give_way();
             store.write_due_hints();
-            store.compaction.free();
         })?;
+        housekeeper.spawn("bitcask-free", store, |store| store.compaction.free())?;
         housekeeper.spawn("bitcask-compact", store, Store::compact_if_due)?;
         Ok(housekeeper)
     }

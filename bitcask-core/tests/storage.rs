@@ -54,8 +54,8 @@ fn only_a_file_without_a_name_that_nobody_else_has_open_is_cut() {
     let dir = DiskDir::open(temporary.path().join("a")).unwrap();
     let other = DiskDir::open(temporary.path().join("b")).unwrap();
     for linked in [false, true] {
-        let file = dir.create("file").unwrap();
-        write_all_at(&*file, &[7; 100], 0).unwrap();
+        write_all_at(&*dir.create("file").unwrap(), &[7; 100], 0).unwrap();
+        let file = dir.open("file", true).unwrap();
         if linked {
             other.link("link", &dir, "file").unwrap();
         }

@@ -31,33 +31,42 @@ impl Freeing {
     /// once, when the store is closed.
     pub(super) fn work(&self, clock: &dyn Clock, is_stopping: &dyn Fn() -> bool) {
         let waiting = std::mem::take(&mut *lock(&self.0));
-        let step =
-            STEP_BYTES.max(waiting.iter().map(|segment| segment.written()).sum::<u64>() / STEPS);
+        let bytes = waiting.iter().map(|segment| segment.written()).sum::<u64>();
+        let step = STEP_BYTES.max(bytes / STEPS);
         let mut read = Vec::new();
+        let mut unpaused = 0;
         for segment in waiting {
-            match Arc::try_unwrap(segment) {
-                Ok(segment) => cut(segment, step, clock, is_stopping),
-                Err(segment) => read.push(segment),
+            let Some(file) = Arc::try_unwrap(segment).map_or_else(
+                |segment| {
+                    read.push(segment);
+                    None
+                },
+                unread,
+            ) else {
+                continue;
+            };
+            let mut len = file.size().unwrap_or(0);
+            while len > 0 && !is_stopping() {
+                let cut = len.min(step - unpaused);
+                // If it is not to be cut, it is freed when it is closed.
+                let Ok(true) = file.cut_unnamed(len - cut) else { break };
+                len -= cut;
+                unpaused += cut;
+                if unpaused == step {
+                    clock.sleep(PAUSE);
+                    unpaused = 0;
+                }
             }
         }
         self.add(read);
     }
 }
 
-fn cut(segment: Segment, step: u64, clock: &dyn Clock, is_stopping: &dyn Fn() -> bool) {
-    let file: Arc<dyn File> = segment.file.clone();
-    // With its mappings, which must not outlive what they show.
+/// The segment's file if that is all that is left of it: its mappings must not outlive what they show.
+fn unread(segment: Segment) -> Option<Arc<dyn File>> {
+    let file = segment.file.clone();
     drop(segment);
-    if Arc::strong_count(&file) > 1 {
-        return;
-    }
-    let mut len = file.size().unwrap_or(0);
-    while len > 0 && !is_stopping() {
-        len = len.saturating_sub(step);
-        // The system frees what is left when it is closed.
-        let Ok(true) = file.cut_unnamed(len) else { return };
-        clock.sleep(PAUSE);
-    }
+    (Arc::strong_count(&file) == 1).then_some(file)
 }
 
 #[cfg(test)]
@@ -65,73 +74,66 @@ mod tests {
     use super::*;
     use crate::UnixMillis;
     use crate::format::segment::Head;
-    use crate::storage::Map;
-    use std::io;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use crate::storage::Dir;
+    use crate::storage::disk::DiskDir;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// A file without a name, and what is left of it.
-    #[derive(Debug)]
-    struct Unnamed(Arc<AtomicU64>);
+    /// Counts the pauses.
+    #[derive(Debug, Default)]
+    struct Pauses(AtomicUsize);
 
-    impl File for Unnamed {
-        fn size(&self) -> io::Result<u64> {
-            Ok(self.0.load(Ordering::Relaxed))
-        }
-        fn cut_unnamed(&self, len: u64) -> io::Result<bool> {
-            let before = self.0.swap(len, Ordering::Relaxed);
-            assert!((1..=STEP_BYTES).contains(&(before - len)), "from {before} to {len}");
-            Ok(true)
-        }
-        fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn set_len(&self, _: u64) -> io::Result<()> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn allocate(&self, _: u64, _: u64) -> io::Result<()> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn sync_data(&self) -> io::Result<()> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn map(&self) -> io::Result<Map> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn map_front(&self, _: u64) -> io::Result<Map> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-    }
-
-    #[derive(Debug)]
-    struct Impatient;
-
-    impl Clock for Impatient {
+    impl Clock for Pauses {
         fn now(&self) -> UnixMillis {
             UnixMillis(0)
         }
-        fn sleep(&self, _: Duration) {}
+        fn sleep(&self, pause: Duration) {
+            assert_eq!(pause, PAUSE);
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A segment whose name has gone, and another handle of its file to look at it, which writes, and so holds no share.
+    fn removed(dir: &DiskDir, id: u32, bytes: u64) -> (Arc<Segment>, Arc<dyn File>) {
+        let name = id.to_string();
+        dir.create(&name).unwrap().set_len(bytes).unwrap();
+        let [file, look] = [(); 2].map(|()| dir.open(&name, true).unwrap());
+        dir.remove(&name).unwrap();
+        let head = Head { salt: *b"saltsalt", compacted: false };
+        (Arc::new(Segment::new(id, file, head, bytes)), look)
     }
 
     #[test]
     fn space_goes_in_small_steps_but_not_while_somebody_reads_nor_once_it_has_to_stop() {
-        const BYTES: u64 = 2 * STEP_BYTES + 7;
-        let segment = |id| {
-            let left = Arc::new(AtomicU64::new(BYTES));
-            let head = Head { salt: *b"saltsalt", compacted: false };
-            (left.clone(), Arc::new(Segment::new(id, Arc::new(Unnamed(left)), head, BYTES)))
-        };
-        let [(free, one), (read, two)] = [1, 2].map(segment);
-        let (freeing, reader) = (Freeing::default(), two.clone());
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = DiskDir::open(temporary.path()).unwrap();
+        let (pauses, freeing) = (Pauses::default(), Freeing::default());
+        let (one, left_of_one) = removed(&dir, 1, STEP_BYTES * 5 / 2);
+        let (two, left_of_two) = removed(&dir, 2, STEP_BYTES * 5 / 2);
+        let reader = two.clone();
         freeing.add([one, two]);
-        freeing.work(&Impatient, &|| true);
-        assert_eq!(free.load(Ordering::Relaxed), BYTES, "it is closed, which frees it");
-        freeing.work(&Impatient, &|| false);
-        assert_eq!(read.load(Ordering::Relaxed), BYTES);
+        freeing.work(&pauses, &|| false);
+        assert_eq!((left_of_one.size().unwrap(), pauses.0.load(Ordering::Relaxed)), (0, 2));
+        assert_eq!(left_of_two.size().unwrap(), STEP_BYTES * 5 / 2);
         drop(reader);
-        freeing.work(&Impatient, &|| false);
-        assert_eq!(read.load(Ordering::Relaxed), 0);
+        freeing.work(&pauses, &|| pauses.0.load(Ordering::Relaxed) == 3);
+        assert_eq!(left_of_two.size().unwrap(), STEP_BYTES * 3 / 2, "it had to stop");
+    }
+
+    #[test]
+    fn small_files_share_their_pauses_and_a_lot_goes_in_a_limited_number_of_steps() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = DiskDir::open(temporary.path()).unwrap();
+        let (pauses, freeing) = (Pauses::default(), Freeing::default());
+        let (segments, left): (Vec<_>, Vec<_>) =
+            (0..40).map(|id| removed(&dir, id, STEP_BYTES / 8)).unzip();
+        freeing.add(segments);
+        freeing.work(&pauses, &|| false);
+        assert_eq!(pauses.0.load(Ordering::Relaxed), 5);
+        assert!(left.iter().all(|file| file.size().unwrap() == 0));
+        let (large, left) = removed(&dir, 40, 3 * STEPS * STEP_BYTES);
+        freeing.add([large]);
+        freeing.work(&pauses, &|| false);
+        assert_eq!(pauses.0.load(Ordering::Relaxed) as u64, 5 + STEPS);
+        assert_eq!(left.size().unwrap(), 0);
     }
 }

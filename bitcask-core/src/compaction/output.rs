@@ -4,12 +4,17 @@ use crate::Error;
 use crate::format::hint::Totals;
 use crate::format::segment::{self as format, HEADER_LEN, Head, Salt};
 use crate::log::{Log, Segment, io_error, sync_error};
+use crate::recovery;
 use crate::storage::{self, File};
 use std::io;
 use std::sync::Arc;
 
 /// So much is collected before it is handed to the system.
 const BUFFER_BYTES: usize = 256 << 10;
+
+/// So many segments may wait for their hints to be built by a thread that nobody waits for: closing the store builds what
+/// is left.
+const HINTS_AHEAD: usize = 4;
 
 pub(super) struct Output {
     id: u32,
@@ -110,7 +115,12 @@ impl Output {
         segment.seal();
         let segment = Arc::new(segment);
         log.add(&segment);
-        log.want_hints([id]);
+        if log.wanted_hints() < HINTS_AHEAD {
+            log.want_hints([id]);
+        } else if let Ok(map) = segment.file.map() {
+            // Without it the next start takes longer.
+            let _ = recovery::write_hint(dir, &segment, (*map).as_ref());
+        }
         Ok(segment)
     }
 

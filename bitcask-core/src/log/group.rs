@@ -164,6 +164,11 @@ impl Log {
         taken
     }
 
+    /// Number of sealed segments that still lack a hint.
+    pub(crate) fn wanted_hints(&self) -> usize {
+        lock(&self.group.state).sealed.len()
+    }
+
     /// Adds to the sealed segments that lack a hint.
     pub(crate) fn want_hints(&self, segments: impl IntoIterator<Item = u32>) {
         lock(&self.group.state).sealed.extend(segments);

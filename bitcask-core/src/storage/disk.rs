@@ -156,6 +156,19 @@ pub(crate) fn is_running(pid: i32) -> bool {
     rustix::process::test_kill_process(pid) != Err(Errno::SRCH)
 }
 
+/// As often a file is opened that is replaced again and again.
+const OPEN_ATTEMPTS: usize = 100;
+
+/// Takes a share of the file's lock, which keeps it from being cut while this handle or a mapping of it lives. True
+/// if that came too late: it has no name any more, and may have been cut.
+fn is_going(file: &fs::File) -> io::Result<bool> {
+    match file.try_lock_shared() {
+        Err(fs::TryLockError::WouldBlock) => Ok(true),
+        // Where files have no locks nobody can have one whole, either.
+        Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(file.metadata()?.nlink() == 0),
+    }
+}
+
 impl Dir for DiskDir {
     fn path(&self) -> &Path {
         &self.path
@@ -180,13 +193,17 @@ impl Dir for DiskDir {
     }
 
     fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn File>> {
-        let file = fs::OpenOptions::new().read(true).write(writable).open(self.join(name)?)?;
-        match file.try_lock_shared() {
-            // It was removed a moment ago, and its space is about to go.
-            Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::NotFound.into()),
-            // A file system without locks has nobody cut a file, either.
-            Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(Arc::new(DiskFile(file))),
+        let path = self.join(name)?;
+        let open = || fs::OpenOptions::new().read(true).write(writable).open(&path);
+        let mut file = open()?;
+        // Who opens a file to write to it owns the directory.
+        for _ in 0..OPEN_ATTEMPTS {
+            if writable || !is_going(&file)? {
+                break;
+            }
+            file = open()?;
         }
+        Ok(Arc::new(DiskFile(file)))
     }
 
     fn mode(&self, name: &str) -> io::Result<u32> {
@@ -284,5 +301,33 @@ impl File for DiskFile {
 
     fn map_front(&self, len: u64) -> io::Result<Map> {
         mmap::map_front(&self.0, len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Once, a reader that was held up between the two believed what was left: nothing.
+    #[test]
+    fn a_file_that_loses_its_name_before_a_share_of_its_lock_is_taken_is_not_read() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("file");
+        let open = || {
+            fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)
+        };
+        let late = open().unwrap();
+        assert!(!is_going(&late).unwrap());
+        drop(late);
+        let late = open().unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(is_going(&late).unwrap());
+        let cutting = open().unwrap();
+        cutting.try_lock().unwrap();
+        assert!(is_going(&open().unwrap()).unwrap(), "somebody has all of the lock");
+        let dir = DiskDir::open(temporary.path()).unwrap();
+        fs::remove_file(&path).unwrap();
+        let gone = dir.open("file", false).unwrap_err();
+        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
     }
 }

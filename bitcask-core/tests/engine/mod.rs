@@ -9,6 +9,7 @@ mod compression;
 mod crash;
 mod damage;
 mod every_call;
+mod freeing;
 mod golden;
 mod iteration;
 mod mapped;

@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod connection;
 mod expire;
+mod hash;
 mod introspection;
 mod keys;
 mod server;
@@ -15,11 +16,12 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 10] = [
+pub(crate) const FAMILIES: [&[CommandSpec]; 11] = [
     keys::COMMANDS,
     expire::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
+    hash::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
