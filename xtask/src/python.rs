@@ -89,6 +89,11 @@ fn test(environment: &Environment, python: &Path, binary: &Path) -> Outcome {
     // Unbuffered, and the report of unittest goes to the standard output, where it is counted.
     command.args(["-u", "-m", "runner", environment.module]).arg(binary);
     command.current_dir(workspace::root().join("tests/python")).env("PYTHONDONTWRITEBYTECODE", "1");
+    tests_of_clients(command, environment.module)
+}
+
+/// Runs a program whose last line is `result: PASSED FAILED SKIPPED`.
+pub fn tests_of_clients(command: Command, what: &str) -> Outcome {
     let outcome = counted(command, |line, counts: &mut Counts| {
         if let Some(rest) = line.strip_prefix("result: ") {
             let numbers: Vec<u64> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();
@@ -100,7 +105,7 @@ fn test(environment: &Environment, python: &Path, binary: &Path) -> Outcome {
     match outcome {
         Ok((true, counts)) if counts.passed > 0 => Outcome::Tests(counts),
         Ok((false, counts)) if counts.failed > 0 => Outcome::FailedTests(counts),
-        Ok(_) => Outcome::Failed(format!("{} did not run to its end", environment.module)),
+        Ok(_) => Outcome::Failed(format!("{} did not run to its end", what)),
         Err(problem) => Outcome::Failed(problem),
     }
 }
