@@ -105,7 +105,7 @@ pub fn tests_of_clients(command: Command, what: &str) -> Outcome {
     match outcome {
         Ok((true, counts)) if counts.passed > 0 => Outcome::Tests(counts),
         Ok((false, counts)) if counts.failed > 0 => Outcome::FailedTests(counts),
-        Ok(_) => Outcome::Failed(format!("{} did not run to its end", what)),
+        Ok(_) => Outcome::Failed(format!("{what} did not run to its end")),
         Err(problem) => Outcome::Failed(problem),
     }
 }
