@@ -10,6 +10,7 @@ mod crash;
 mod docs;
 mod fuzz;
 mod layers;
+mod node;
 mod process;
 mod python;
 mod random;

@@ -1,7 +1,7 @@
 //! The Python clients, from PyPI, in virtual environments below `target/`.
 //!
-//! One environment per version of redis-py, with both clients. `--no-deps`: bitmapist's metadata forbids the
-//! newest redis-py, and that it works all the same is the point.
+//! One environment per version of redis-py, with both clients of bitmapist. `--no-deps`: bitmapist's metadata forbids the
+//! newest redis-py, and that it works all the same is the point. Task queues have another, with what they depend on.
 
 use crate::test::{Counts, Outcome, counted};
 use crate::workspace;
@@ -13,14 +13,24 @@ use std::process::Command;
 pub struct Environment {
     pub name: &'static str,
     redis: &'static str,
+    more: More,
     module: &'static str,
+}
+
+/// What is installed beside redis-py.
+#[derive(Clone, Copy)]
+enum More {
+    /// These, and nothing that they ask for.
+    Exactly(&'static [&'static str]),
+    /// These, and whatever they ask for.
+    WithDependencies(&'static [&'static str]),
 }
 
 const REDIS_5: &str = "redis>=5,<6";
 const REDIS_NEWEST: &str = "redis>=8";
 
 /// The clients, and what they and redis-py import.
-const PACKAGES: &[&str] = &[
+const CLIENTS: More = More::Exactly(&[
     "bitmapist",
     "bitmapist4",
     "mako<2",
@@ -29,28 +39,38 @@ const PACKAGES: &[&str] = &[
     "six",
     "pyjwt",
     "async-timeout",
-];
+]);
+
+/// Task queues. Celery's transport imports `packaging` without asking for it.
+const QUEUES: More = More::WithDependencies(&["celery", "rq", "packaging"]);
 
 pub const ENVIRONMENTS: &[Environment] = &[
-    Environment { name: "Python: bitmapist, redis-py 5", redis: REDIS_5, module: "test_bitmapist" },
-    Environment {
-        name: "Python: bitmapist, newest redis-py",
-        redis: REDIS_NEWEST,
-        module: "test_bitmapist",
-    },
-    Environment {
-        name: "Python: bitmapist4, redis-py 5",
-        redis: REDIS_5,
-        module: "test_bitmapist4",
-    },
-    Environment {
-        name: "Python: bitmapist4, newest redis-py",
-        redis: REDIS_NEWEST,
-        module: "test_bitmapist4",
-    },
-    Environment { name: "Python: redis-py 5", redis: REDIS_5, module: "test_redis_py" },
-    Environment { name: "Python: newest redis-py", redis: REDIS_NEWEST, module: "test_redis_py" },
+    Environment::new("Python: bitmapist, redis-py 5", REDIS_5, CLIENTS, "test_bitmapist"),
+    Environment::new("Python: bitmapist, newest redis-py", REDIS_NEWEST, CLIENTS, "test_bitmapist"),
+    Environment::new("Python: bitmapist4, redis-py 5", REDIS_5, CLIENTS, "test_bitmapist4"),
+    Environment::new(
+        "Python: bitmapist4, newest redis-py",
+        REDIS_NEWEST,
+        CLIENTS,
+        "test_bitmapist4",
+    ),
+    Environment::new("Python: redis-py 5", REDIS_5, CLIENTS, "test_redis_py"),
+    Environment::new("Python: newest redis-py", REDIS_NEWEST, CLIENTS, "test_redis_py"),
+    Environment::new("Python: types, redis-py 5", REDIS_5, CLIENTS, "test_types"),
+    Environment::new("Python: types, newest redis-py", REDIS_NEWEST, CLIENTS, "test_types"),
+    Environment::new("Python: Celery and RQ, newest redis-py", REDIS_NEWEST, QUEUES, "test_queues"),
 ];
+
+impl Environment {
+    const fn new(
+        name: &'static str,
+        redis: &'static str,
+        more: More,
+        module: &'static str,
+    ) -> Self {
+        Environment { name, redis, more, module }
+    }
+}
 
 /// Runs the tests of one environment against the server at `binary`.
 pub fn run(environment: &Environment, binary: &Path) -> Outcome {
@@ -69,6 +89,11 @@ fn test(environment: &Environment, python: &Path, binary: &Path) -> Outcome {
     // Unbuffered, and the report of unittest goes to the standard output, where it is counted.
     command.args(["-u", "-m", "runner", environment.module]).arg(binary);
     command.current_dir(workspace::root().join("tests/python")).env("PYTHONDONTWRITEBYTECODE", "1");
+    tests_of_clients(command, environment.module)
+}
+
+/// Runs a program whose last line is `result: PASSED FAILED SKIPPED`.
+pub fn tests_of_clients(command: Command, what: &str) -> Outcome {
     let outcome = counted(command, |line, counts: &mut Counts| {
         if let Some(rest) = line.strip_prefix("result: ") {
             let numbers: Vec<u64> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();
@@ -80,7 +105,7 @@ fn test(environment: &Environment, python: &Path, binary: &Path) -> Outcome {
     match outcome {
         Ok((true, counts)) if counts.passed > 0 => Outcome::Tests(counts),
         Ok((false, counts)) if counts.failed > 0 => Outcome::FailedTests(counts),
-        Ok(_) => Outcome::Failed(format!("{} did not run to its end", environment.module)),
+        Ok(_) => Outcome::Failed(format!("{what} did not run to its end")),
         Err(problem) => Outcome::Failed(problem),
     }
 }
@@ -93,8 +118,12 @@ enum Trouble {
 
 /// Makes the virtual environment, unless it is there already; returns its Python.
 fn prepare(environment: &Environment, python: &Path) -> Result<PathBuf, Trouble> {
+    let (more, dependencies) = match environment.more {
+        More::Exactly(more) => (more, Some("--no-deps")),
+        More::WithDependencies(more) => (more, None),
+    };
     let packages: Vec<&str> =
-        std::iter::once(environment.redis).chain(PACKAGES.iter().copied()).collect();
+        std::iter::once(environment.redis).chain(more.iter().copied()).collect();
     let dir = workspace::target().join("python").join(directory(&packages));
     let inside = dir.join("bin/python");
     let complete = dir.join("complete");
@@ -110,7 +139,8 @@ fn prepare(environment: &Environment, python: &Path) -> Result<PathBuf, Trouble>
         ));
     }
     let output = Command::new(&inside)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(dependencies)
         .args(["--retries", "2", "--timeout", "20"])
         .args(&packages)
         .output()

@@ -4,7 +4,7 @@
 //! tests: those of cargo and of Python one by one, any other step as one.
 
 use crate::compat::{self, Plan, Protocols};
-use crate::{docs, fuzz, layers, python, schedules, workspace};
+use crate::{docs, fuzz, layers, node, python, schedules, workspace};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -63,9 +63,14 @@ pub fn run(quick: bool) -> Result<(), String> {
     };
     match &server {
         Err(_) => {
-            for name in
-                ["cargo test", docs::COMMANDS.file, docs::TOOL.file, "Python clients", "compat"]
-            {
+            for name in [
+                "cargo test",
+                docs::COMMANDS.file,
+                docs::TOOL.file,
+                "Python clients",
+                "Node.js clients",
+                "compat",
+            ] {
                 run.step(name, || Outcome::Failed("there is no server to test".into()));
             }
         }
@@ -78,6 +83,7 @@ pub fn run(quick: bool) -> Result<(), String> {
             for environment in python::ENVIRONMENTS {
                 run.step(environment.name, || slow(&|| python::run(environment, binary)));
             }
+            run.step("Node.js: ioredis and redis", || slow(&|| node::run(binary)));
             run.step("compat", || slow(&|| compared(binary)));
         }
     }

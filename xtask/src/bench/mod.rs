@@ -14,6 +14,7 @@ mod request;
 mod start;
 mod table;
 mod throughput;
+mod types;
 
 use crate::process::{Durability, Scratch, Server};
 use crate::workspace;
@@ -33,6 +34,10 @@ pub enum Name {
     Start,
     Keydir,
     Memory,
+    /// Warm collections, counters and scripts.
+    Types,
+    /// Cold collections.
+    Cold,
     /// The store beside other embedded stores: another table, and it takes much longer.
     Engine,
 }
@@ -49,6 +54,8 @@ impl Name {
         Name::Start,
         Name::Keydir,
         Name::Memory,
+        Name::Types,
+        Name::Cold,
     ];
 }
 
@@ -158,6 +165,8 @@ fn beside_redis(
             Name::Start => start::measure(&bench, &mut table),
             Name::Keydir => keydir::measure(&bench, &mut table),
             Name::Memory => memory::measure(&bench, &mut table),
+            Name::Types => types::warm(&bench, &mut table),
+            Name::Cold => types::cold(&bench, &mut table),
             Name::Engine => unreachable!("it has a table of its own"),
         };
         if let Err(problem) = outcome {

@@ -37,8 +37,10 @@ impl Template {
     fn new(commands: &[&str]) -> Self {
         let mut bytes = Vec::new();
         for command in commands {
-            let args: Vec<String> =
-                command.split(' ').map(|arg| arg.replace('#', &"#".repeat(DIGITS))).collect();
+            let args: Vec<String> = command
+                .split(' ')
+                .map(|arg| arg.replace('#', &"#".repeat(DIGITS)).replace('·', " "))
+                .collect();
             encode(&args, &mut bytes);
         }
         let text = String::from_utf8(bytes).expect("templates are text");
@@ -109,6 +111,18 @@ pub fn mark<'a>(seed: u64) -> Requests<'a> {
     Requests::new(6, move |out| {
         let id = padded(random.below(OFFSETS));
         template.write(&[id; 4], out);
+    })
+}
+
+/// Commands apart by `; `, their words by spaces (`·` is one within a word), in which each `#` is a number below `below`.
+pub fn numbered<'a>(commands: &str, below: u64, seed: u64) -> Requests<'a> {
+    let commands: Vec<&str> = commands.split("; ").collect();
+    let numbers = commands.iter().map(|command| command.matches('#').count()).sum();
+    let (template, mut random) = (Template::new(&commands), Random::new(seed));
+    let mut drawn = vec![0; numbers];
+    Requests::new(commands.len() as u32, move |out| {
+        drawn.fill_with(|| random.below(below));
+        template.write(&drawn, out);
     })
 }
 

@@ -6,7 +6,10 @@ use super::table::{Table, Target, Unit};
 use super::{Bench, Pair, median};
 use crate::process::Durability;
 
-type Make = fn(u64) -> Requests<'static>;
+/// Requests from a seed.
+type Make<'a> = &'a dyn Fn(u64) -> Requests<'static>;
+
+const AS_FAST: Target = Target::Times(1.0);
 
 /// SETBIT, GETBIT, SET, GET with 50 connections.
 pub fn commands(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
@@ -16,17 +19,17 @@ pub fn commands(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
         filling.run(server.addr, &mut request::setbit(0), Until::Requests(1_000_000))?;
         filling.run(server.addr, &mut request::set(0), Until::Requests(2 * request::KEYS))?;
     }
-    let makes: [(&str, Make); 4] = [
-        ("SETBIT", request::setbit),
-        ("GETBIT", request::getbit),
-        ("SET", request::set),
-        ("GET", request::get),
+    let makes: [(&str, Make<'_>); 4] = [
+        ("SETBIT", &request::setbit),
+        ("GETBIT", &request::getbit),
+        ("SET", &request::set),
+        ("GET", &request::get),
     ];
     for (name, make) in makes {
         for pipeline in [1, 16] {
             let load = Load { connections: 50, pipeline };
             let what = format!("{name}, 50 connections, pipeline {pipeline}, everysec");
-            compare(bench, &pair, table, &what, load, make)?;
+            compare(bench, &pair, table, &what, load, AS_FAST, make)?;
         }
     }
     Ok(())
@@ -39,7 +42,7 @@ pub fn mark(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
         for pipeline in [1, 16] {
             let load = Load { connections: 50, pipeline };
             let what = format!("mark, 50 connections, pipeline {pipeline}, {name}");
-            compare(bench, &pair, table, &what, load, request::mark)?;
+            compare(bench, &pair, table, &what, load, AS_FAST, &request::mark)?;
         }
     }
     Ok(())
@@ -48,26 +51,28 @@ pub fn mark(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
 /// SETBIT and SET that are on disk when answered.
 pub fn always(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
     let pair = bench.pair(Durability::Always)?;
-    let makes: [(&str, Make); 2] = [("SETBIT", request::setbit), ("SET", request::set)];
+    let makes: [(&str, Make<'_>); 2] = [("SETBIT", &request::setbit), ("SET", &request::set)];
     for (name, make) in makes {
         for (connections, pipeline) in [(1, 1), (50, 1), (50, 16)] {
             let plural = if connections == 1 { "" } else { "s" };
             let what =
                 format!("{name}, {connections} connection{plural}, pipeline {pipeline}, always");
             let load = Load { connections, pipeline };
-            compare(bench, &pair, table, &what, load, make)?;
+            compare(bench, &pair, table, &what, load, AS_FAST, make)?;
         }
     }
     Ok(())
 }
 
-fn compare(
+/// Adds a row: both servers answer the same requests, in turns.
+pub(super) fn compare(
     bench: &Bench<'_>,
     pair: &Pair,
     table: &mut Table,
     what: &str,
     load: Load,
-    make: Make,
+    target: Target,
+    make: Make<'_>,
 ) -> Result<(), String> {
     let settings = bench.settings;
     let mut rates = vec![Vec::new(); 2];
@@ -87,6 +92,6 @@ fn compare(
     }
     let theirs = rates.pop().filter(|rates| !rates.is_empty()).map(median);
     let ours = rates.pop().map_or(f64::NAN, median);
-    table.add(what, Unit::PerSecond, ours, theirs, Target::Times(1.0));
+    table.add(what, Unit::PerSecond, ours, theirs, target);
     Ok(())
 }
