@@ -129,8 +129,8 @@ impl Transaction<'_> {
         if bytes.is_empty() {
             return self.strlen(db, key);
         }
-        check_len(offset.saturating_add(bytes.len() as u64))?;
         let there = self.read_string(&at)?;
+        check_len(offset.saturating_add(bytes.len() as u64))?;
         let is_bitmap =
             matches!(there, Some(KeyEntry { value: Value::Bitmap(_) | Value::Paged(_), .. }));
         if is_bitmap && bytes.len() <= FEW_BYTES {
