@@ -524,6 +524,13 @@ fn events_are_told_of_hashes_of_hyperloglogs_and_of_what_is_restored() {
         ("SET s x", &["new s", "set s"]),
         ("PFCOUNT i s j", &["keymiss i"]),
         ("PFMERGE i s j", &["keymiss i"]),
+        (
+            r#"SET c "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x00""#,
+            &["new c", "set c"],
+        ),
+        ("PFCOUNT i c j", &["keymiss i"]),
+        ("PFMERGE i c j", &["keymiss i"]),
+        ("BITOP OR b i h j", &["keymiss i"]),
         (r#"RESTORE r 0 "\x00\x05hello\n\x00cr\xdfve4 \n""#, &["new r", "restore r"]),
         (r#"RESTORE r 0 "\x00\x05hello\n\x00cr\xdfve4 \n""#, &[]),
         (r#"RESTORE r 99999 "\x00\x05hello\n\x00cr\xdfve4 \n" REPLACE"#, &["new r", "restore r"]),

@@ -130,6 +130,7 @@ impl Transaction<'_> {
             return self.strlen(db, key);
         }
         let there = self.read_string(&at)?;
+        check_len(offset.saturating_add(bytes.len() as u64))?;
         let is_bitmap =
             matches!(there, Some(KeyEntry { value: Value::Bitmap(_) | Value::Paged(_), .. }));
         check_len(offset.saturating_add(bytes.len() as u64))?;

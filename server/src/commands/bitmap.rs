@@ -6,7 +6,7 @@ mod field;
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
 use crate::events::Class;
 use bitfield::{bitfield, bitfield_ro};
-use bitmap_store::{BitOp, MAX_VALUE_BYTES};
+use bitmap_store::{BitOp, Kind, MAX_VALUE_BYTES};
 use resp::Reply;
 use std::ops::Range;
 
@@ -212,7 +212,12 @@ fn bitop(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
     }
     // Before it runs: the destination may be a source.
     for source in &sources {
-        cx.looked_up_key(source, false)?;
+        let kind = cx.tx.kind(cx.db, source)?;
+        cx.looked_for(source, kind.is_some());
+        // It fails, and nobody looks for those that come after.
+        if kind.is_some_and(|kind| kind != Kind::String) {
+            break;
+        }
     }
     let existed = cx.hears(Class::Generic) && cx.tx.exists(cx.db, destination)?;
     let len = cx.tx.bit_op(operation, cx.db, destination, &sources)?;

@@ -88,10 +88,11 @@ fn pf_count(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError>
     Ok(Reply::from(count?))
 }
 
-/// Counts keys as looked for. If they are `checked`, nobody looks further than to the first that is no HyperLogLog.
+/// Counts keys as looked for. If they are `checked`, nobody looks further than to the first that is no HyperLogLog, or a
+/// corrupt one.
 ///
 /// # Errors
-/// A key cannot be read; or, if they are checked, one is no HyperLogLog.
+/// A key cannot be read; or, if they are checked, one is no HyperLogLog, or a corrupt one.
 fn looked_for<'k>(
     cx: &mut Context<'_>,
     keys: impl Iterator<Item = &'k [u8]>,
@@ -100,7 +101,7 @@ fn looked_for<'k>(
     for key in keys {
         cx.looked_up_key(key, false)?;
         if checked {
-            cx.tx.pf_is_dense(cx.db, key)?;
+            cx.tx.pf_registers(cx.db, key)?;
         }
     }
     Ok(())

@@ -77,6 +77,7 @@ fn strings_and_hashes_keep_apart() {
         GET h → -WRONGTYPE Operation against a key holding the wrong kind of value
         APPEND h x → -WRONGTYPE Operation against a key holding the wrong kind of value
         SETBIT h 1 1 → -WRONGTYPE Operation against a key holding the wrong kind of value
+        SETRANGE h 9223372036854775807 x → -WRONGTYPE Operation against a key holding the wrong kind of value
         BITCOUNT h → -WRONGTYPE Operation against a key holding the wrong kind of value
         BITOP OR d h s → -WRONGTYPE Operation against a key holding the wrong kind of value
         INCR h → -WRONGTYPE Operation against a key holding the wrong kind of value

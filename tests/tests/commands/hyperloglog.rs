@@ -56,6 +56,11 @@ fn strings_that_are_none_are_refused() {
         PFCOUNT k → -INVALIDOBJ Corrupted HLL object detected
         PFCOUNT k h → -INVALIDOBJ Corrupted HLL object detected
         PFMERGE h k → -INVALIDOBJ Corrupted HLL object detected
+        SET t text → +OK
+        PFCOUNT k t → -INVALIDOBJ Corrupted HLL object detected
+        PFCOUNT t k → -WRONGTYPE Key is not a valid HyperLogLog string value.
+        PFMERGE h k t → -INVALIDOBJ Corrupted HLL object detected
+        PFMERGE k t → -INVALIDOBJ Corrupted HLL object detected
         PFDEBUG TODENSE k → -INVALIDOBJ Corrupted HLL object detected
         PFCOUNT h → :1
         "#,
