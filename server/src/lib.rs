@@ -30,6 +30,7 @@ mod info;
 mod net;
 mod nudge;
 mod open_files;
+mod script;
 mod server;
 mod session;
 mod shared;

@@ -4,6 +4,7 @@ use crate::backup::Backups;
 use crate::clients::Clients;
 use crate::config::Settings;
 use crate::net::LargeReplies;
+use crate::script::Scripts;
 use crate::stats::Stats;
 use crate::trouble::Trouble;
 use crate::warned::Warned;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub keyspace: Keyspace,
     pub settings: Settings,
     pub stats: Stats,
+    pub scripts: Scripts,
     pub clients: Clients,
     pub shutdown: Shutdown,
     /// Where it listens.

@@ -8,13 +8,14 @@ mod bit_op;
 mod bits;
 mod commit;
 mod keys;
+mod libraries;
 mod number;
 mod search;
 mod strings;
 
 use crate::keyspace::Shared;
 use crate::layout::{self, Name, Span};
-use crate::stripe::Stripe;
+use crate::stripe::{STRIPES, Stripe};
 use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
 use crate::{Db, Error, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
@@ -52,6 +53,8 @@ struct Pending {
     flushed: Vec<Db>,
     /// Entries of the index of expiries that belong to nothing.
     strays: Vec<Name>,
+    /// Libraries of functions: the code, or that it is gone.
+    libraries: Vec<(Name, Option<Vec<u8>>)>,
 }
 
 /// The locks held, by stripe.
@@ -71,6 +74,20 @@ impl Guards<'_> {
             },
         };
         found.expect("a transaction touches only the keys that it was begun with")
+    }
+
+    fn holds(&self, index: usize) -> bool {
+        match self {
+            Guards::One(only, _) => *only == index,
+            Guards::Many(stripes) => stripes.binary_search_by_key(&index, |(i, _)| *i).is_ok(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Guards::One(..) => 1,
+            Guards::Many(stripes) => stripes.len(),
+        }
     }
 
     /// Notes where the log ends after a change of the stripes that were `touched`.
@@ -141,10 +158,20 @@ impl<'a> Transaction<'a> {
         self.now
     }
 
+    /// True if it may touch `key`: it was begun with it, or with one that happens to share its lock.
+    pub fn holds(&self, db: Db, key: &[u8]) -> bool {
+        self.guards.holds(self.shared.stripe_of(&layout::key(db, key)))
+    }
+
+    /// True if it may touch every key.
+    pub fn holds_everything(&self) -> bool {
+        self.guards.len() == STRIPES
+    }
+
     /// True if anything has been changed so far, or something expired was cleared away.
     pub fn is_dirty(&self) -> bool {
-        let Pending { touched, flushed, strays, .. } = &self.pending;
-        !(touched.is_empty() && flushed.is_empty() && strays.is_empty())
+        let Pending { touched, flushed, strays, libraries, .. } = &self.pending;
+        !(touched.is_empty() && flushed.is_empty() && strays.is_empty() && libraries.is_empty())
     }
 
     /// Whether the key that a method has read last is there: a bit that is not set may be one of a missing

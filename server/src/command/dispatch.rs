@@ -133,7 +133,12 @@ impl Executor {
         self.tally.count(&self.server.stats, command.id, nanos);
         match ran {
             Ok((reply, position)) => {
-                let wrote = flags.has(Flags::WRITE);
+                // A script may have written, and failed then.
+                if let Reply::Error(text) = &reply {
+                    self.server.stats.failed(command.id);
+                    self.server.stats.error(text.split(' ').next().unwrap_or_default());
+                }
+                let wrote = flags.has(Flags::WRITE) || flags.has(Flags::SCRIPT);
                 Outcome { position, wrote, ..self.answer(Ok(reply), out) }
             }
             Err(error) => {
@@ -152,12 +157,25 @@ impl Executor {
         let (db, now) = (self.session.db, self.clock.now());
         let server = &*self.server;
         let (session, random) = (&mut self.session, &mut self.random);
-        guarded(command, || {
-            let tx = begin(server, command, request, db, now);
-            let mut cx = Context { tx, db, now, session, server, random };
-            let reply = (command.spec.handler)(&mut cx, Args::after(request, command.words))?;
-            Ok((reply, commit(cx)?))
-        })
+        let chance = random.clone();
+        let mut everything = false;
+        loop {
+            let ran = guarded(command, || {
+                let tx = match everything {
+                    true => begin_everything(server, now)?,
+                    false => begin(server, command, request, db, now)?,
+                };
+                let mut cx = Context { tx, db, now, session, server, random };
+                let reply = (command.spec.handler)(&mut cx, Args::after(request, command.words))?;
+                Ok((reply, commit(cx)?))
+            });
+            if everything || !matches!(&ran, Err(error) if *error == CommandError::ELSEWHERE) {
+                return ran;
+            }
+            // Nothing of it is left. With the same time and chance it does the same again, now with all keys.
+            everything = true;
+            random.clone_from(&chance);
+        }
     }
 
     fn enqueue(
@@ -222,7 +240,7 @@ impl Executor {
             let watched = session.take_watched();
             // The watched keys are locked too: else two transactions that each watch what the other
             // writes could both succeed.
-            let tx = begin_all(server, queue, &watched, db, now);
+            let tx = begin_all(server, queue, &watched, db, now)?;
             if watched.iter().any(|watched| watched.registration.is_dirty(now)) {
                 Reply::NullArray.encode(session.protocol, out);
                 return Ok(Position::default());
@@ -315,20 +333,21 @@ fn begin<'s>(
     request: resp::Args<'_>,
     db: Db,
     now: UnixMillis,
-) -> Transaction<'s> {
+) -> Result<Transaction<'s>, CommandError> {
     let flags = command.spec.flags;
     if flags.has(Flags::EXCLUSIVE) {
-        return server.keyspace.begin_exclusive(now);
+        return begin_everything(server, now);
     }
     if flags.has(Flags::UNLOCKED) {
-        return server.keyspace.begin([], now);
+        return Ok(server.keyspace.begin([], now));
     }
-    let keys = KeyPositions::of(command.spec.keys, request.len()).filter_map(|i| request.get(i));
+    let keys =
+        KeyPositions::in_request(command.spec.keys, request).filter_map(|i| request.get(i));
     if flags.has(Flags::OTHER_DB) {
         let everywhere = keys.flat_map(|key| (0..DATABASES).map(move |db| (Db(db), key)));
-        return server.keyspace.begin(everywhere, now);
+        return begin_keys(server, everywhere, now);
     }
-    server.keyspace.begin(keys.map(|key| (db, key)), now)
+    begin_keys(server, keys.map(|key| (db, key)), now)
 }
 
 /// Locks the keys of all commands of a transaction, and those it watches.
@@ -338,16 +357,34 @@ fn begin_all<'s>(
     watched: &[Watched],
     db: Db,
     now: UnixMillis,
-) -> Transaction<'s> {
+) -> Result<Transaction<'s>, CommandError> {
     if queue.needs_everything() {
-        return server.keyspace.begin_exclusive(now);
+        return begin_everything(server, now);
     }
     let watched = watched.iter().map(|watched| (watched.db, &*watched.key));
-    server.keyspace.begin(watched.chain(queue.keys(db)), now)
+    begin_keys(server, watched.chain(queue.keys(db)), now)
 }
 
-fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
-    let mut keys = KeyPositions::of(command.spec.keys, request.len());
+/// Locks these keys, unless a script keeps them for so long that others are not to wait.
+fn begin_keys<'s, 'k>(
+    server: &'s Shared,
+    keys: impl IntoIterator<Item = (Db, &'k [u8])>,
+    now: UnixMillis,
+) -> Result<Transaction<'s>, CommandError> {
+    let mut patience = || server.scripts.wait_a_little();
+    server.keyspace.begin_while(keys, now, &mut patience).ok_or_else(|| server.scripts.busy_error())
+}
+
+/// Locks all keys, unless a script keeps some for so long that others are not to wait.
+fn begin_everything(server: &Shared, now: UnixMillis) -> Result<Transaction<'_>, CommandError> {
+    let mut patience = || server.scripts.wait_a_little();
+    let begun = server.keyspace.begin_exclusive_while(now, &mut patience);
+    begun.ok_or_else(|| server.scripts.busy_error())
+}
+
+/// Refuses what has a key that is too long.
+pub(crate) fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
+    let mut keys = KeyPositions::in_request(command.spec.keys, request);
     if keys.any(|i| request.get(i).is_some_and(|key| key.len() > MAX_KEY_BYTES)) {
         return Err(CommandError::KEY_TOO_LONG);
     }

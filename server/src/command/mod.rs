@@ -17,10 +17,10 @@ mod transaction;
 
 pub(crate) use args::{Args, parse_int};
 pub(crate) use context::{Context, Random};
-pub(crate) use dispatch::Executor;
+pub(crate) use dispatch::{Executor, check_keys};
 pub(crate) use document::{Category, access_flags, docs, info, markdown};
 pub(crate) use error::CommandError;
 pub(crate) use keys::KeyPositions;
 pub(crate) use spec::{CommandSpec, Flags, Group, Keys};
-pub(crate) use table::{Command, CommandId, table};
+pub(crate) use table::{Command, CommandId, Lookup, table};
 pub(crate) use transaction::Queue;

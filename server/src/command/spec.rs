@@ -99,7 +99,7 @@ impl CommandSpec {
     /// Its keys in runs, and what it does to each.
     pub(crate) fn key_runs(&self) -> Vec<(Keys, &'static str)> {
         match (self.keys.first, self.access_each) {
-            (0, _) => Vec::new(),
+            (0, _) if self.keys.counted_at == 0 => Vec::new(),
             (_, []) => vec![(self.keys, self.access)],
             (_, each) => each.to_vec(),
         }
@@ -140,6 +140,10 @@ impl Flags {
     pub(crate) const ALLOW_BUSY: Flags = Flags(1 << 13);
     pub(crate) const NO_MULTI: Flags = Flags(1 << 14);
     pub(crate) const MOVABLE_KEYS: Flags = Flags(1 << 15);
+    pub(crate) const NO_MANDATORY_KEYS: Flags = Flags(1 << 16);
+
+    /// Ours: runs other commands, on keys that it may not have named (EVAL, FCALL).
+    pub(crate) const SCRIPT: Flags = Flags(1 << 22);
 
     /// Ours: runs even inside `MULTI` instead of being queued (EXEC, DISCARD, WATCH …).
     pub(crate) const MULTI_OK: Flags = Flags(1 << 24);
@@ -175,7 +179,7 @@ impl Flags {
 
     /// The names as `COMMAND INFO` prints them, in its order; ours are not among them.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [(Flags, &str); 16] = [
+        const NAMES: [(Flags, &str); 17] = [
             (Flags::WRITE, "write"),
             (Flags::READONLY, "readonly"),
             (Flags::DENYOOM, "denyoom"),
@@ -190,6 +194,7 @@ impl Flags {
             (Flags::NO_AUTH, "no_auth"),
             (Flags::NO_ASYNC_LOADING, "no_async_loading"),
             (Flags::NO_MULTI, "no_multi"),
+            (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
             (Flags::MOVABLE_KEYS, "movablekeys"),
             (Flags::ALLOW_BUSY, "allow_busy"),
         ];
@@ -212,19 +217,26 @@ pub(crate) struct Keys {
     /// Negative: counted from the end, -1 being the last argument.
     pub last: i16,
     pub step: i16,
+    /// Not 0: at this position is the number of keys, and they follow it. The others are 0 then.
+    pub counted_at: i16,
 }
 
 impl Keys {
     pub(crate) const fn none() -> Self {
-        Keys { first: 0, last: 0, step: 0 }
+        Keys::range(0, 0, 0)
     }
 
     pub(crate) const fn first() -> Self {
-        Keys { first: 1, last: 1, step: 1 }
+        Keys::range(1, 1, 1)
     }
 
     pub(crate) const fn range(first: i16, last: i16, step: i16) -> Self {
-        Keys { first, last, step }
+        Keys { first, last, step, counted_at: 0 }
+    }
+
+    /// As many keys as the argument at `position` says, right behind it.
+    pub(crate) const fn counted(position: i16) -> Self {
+        Keys { first: 0, last: 0, step: 0, counted_at: position }
     }
 }
 
@@ -235,16 +247,18 @@ pub(crate) enum Group {
     String,
     Bitmap,
     Transactions,
+    Scripting,
     Connection,
     Server,
 }
 
 impl Group {
-    pub(crate) const ALL: [Group; 6] = [
+    pub(crate) const ALL: [Group; 7] = [
         Group::Generic,
         Group::String,
         Group::Bitmap,
         Group::Transactions,
+        Group::Scripting,
         Group::Connection,
         Group::Server,
     ];
@@ -256,6 +270,7 @@ impl Group {
             Group::String => "string",
             Group::Bitmap => "bitmap",
             Group::Transactions => "transactions",
+            Group::Scripting => "scripting",
             Group::Connection => "connection",
             Group::Server => "server",
         }

@@ -74,14 +74,17 @@ impl Queue {
 
     /// Whether any command is one that writes.
     pub(crate) fn writes(&self) -> bool {
-        self.commands.iter().any(|command| command.spec.flags.has(Flags::WRITE))
+        let writes = |flags: Flags| flags.has(Flags::WRITE) || flags.has(Flags::SCRIPT);
+        self.commands.iter().any(|command| writes(command.spec.flags))
     }
 
-    /// Whether the transaction needs all keys: a command does, or their database is not known yet.
+    /// Whether the transaction needs all keys: a command does, or may call others that do, or their
+    /// database is not known yet.
     pub(crate) fn needs_everything(&self) -> bool {
         self.commands.iter().any(|command| {
             command.spec.flags.has(Flags::EXCLUSIVE)
                 || command.spec.flags.has(Flags::OTHER_DB)
+                || command.spec.flags.has(Flags::SCRIPT)
                 || command.spec.name == "select"
         })
     }
@@ -89,7 +92,7 @@ impl Queue {
     /// The keys of all commands, which run in `db`.
     pub(crate) fn keys(&self, db: Db) -> impl Iterator<Item = (Db, &[u8])> {
         self.iter().flat_map(move |(command, request)| {
-            let positions = KeyPositions::of(command.spec.keys, request.len());
+            let positions = KeyPositions::in_request(command.spec.keys, request);
             positions.filter_map(move |i| request.get(i)).map(move |key| (db, key))
         })
     }

@@ -135,7 +135,9 @@ fn get_keys_and_flags(_: &mut Context<'_>, args: Args<'_>) -> Result<Reply, Comm
 
 /// The keys of the command in the arguments, and what it does to each.
 fn keys_of(args: Args<'_>) -> Result<Vec<(&[u8], &'static str)>, CommandError> {
-    let words: Vec<&[u8]> = args.rest().collect();
+    // Without COMMAND and GETKEYS.
+    let request = args.request().skip(2);
+    let words: Vec<&[u8]> = request.iter().collect();
     let container = words
         .first()
         .and_then(|name| table().find(name))
@@ -149,7 +151,7 @@ fn keys_of(args: Args<'_>) -> Result<Vec<(&[u8], &'static str)>, CommandError> {
             table().find_full(&name).ok_or(CommandError::text("ERR Invalid command specified"))?;
     }
     let spec = command.spec;
-    if spec.keys.first == 0 {
+    if spec.keys.first == 0 && spec.keys.counted_at == 0 {
         return Err(CommandError::text("ERR The command has no key arguments"));
     }
     if !spec.accepts(words.len()) {
@@ -158,7 +160,7 @@ fn keys_of(args: Args<'_>) -> Result<Vec<(&[u8], &'static str)>, CommandError> {
     let runs = spec.key_runs().into_iter().flat_map(|(keys, access)| {
         let access =
             if access.contains("variable") { access_by(spec.name, &words) } else { access };
-        KeyPositions::of(keys, words.len()).map(move |i| (i, access))
+        KeyPositions::in_request(keys, request).map(move |i| (i, access))
     });
     Ok(runs.filter_map(|(i, access)| Some((*words.get(i)?, access))).collect())
 }

@@ -5,8 +5,10 @@ mod client;
 mod config;
 mod connection;
 mod expire;
+mod function;
 mod introspection;
 mod keys;
+mod script;
 mod server;
 mod string;
 mod transaction;
@@ -15,12 +17,14 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 10] = [
+pub(crate) const FAMILIES: [&[CommandSpec]; 12] = [
     keys::COMMANDS,
     expire::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
     transaction::COMMANDS,
+    script::COMMANDS,
+    function::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
     server::COMMANDS,
