@@ -47,5 +47,10 @@ pub fn commands_markdown() -> String {
     command::markdown()
 }
 
+/// What the fuzzer runs; for the tests of this repository only.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use script::fuzzing;
+
 #[cfg(test)]
 mod tests;

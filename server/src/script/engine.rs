@@ -120,42 +120,42 @@ impl Engine {
         Ok(script)
     }
 
-    /// Runs a script.
+    /// Runs a script, under the name that errors say, with a seed of its random numbers.
     pub(super) fn run_script<'k>(
         &mut self,
         script: &Script,
-        name: &str,
+        (name, seed): (&str, u64),
         keys: impl IntoIterator<Item = &'k [u8]>,
         args: impl IntoIterator<Item = &'k [u8]>,
         host: &mut dyn Host,
     ) -> Reply {
         let enter = self.enter_script.clone();
-        self.run(&enter, &script.function, name, keys, args, host)
+        self.run(&enter, &script.function, (name, seed), keys, args, host)
     }
 
-    /// Calls a function of a library.
+    /// Calls a function of a library; see [`Engine::run_script`].
     pub(super) fn run_function<'k>(
         &mut self,
         function: &Function,
-        name: &str,
+        (name, seed): (&str, u64),
         keys: impl IntoIterator<Item = &'k [u8]>,
         args: impl IntoIterator<Item = &'k [u8]>,
         host: &mut dyn Host,
     ) -> Reply {
         let enter = self.enter_function.clone();
-        self.run(&enter, function, name, keys, args, host)
+        self.run(&enter, function, (name, seed), keys, args, host)
     }
 
     fn run<'k>(
         &mut self,
         enter: &Function,
         function: &Function,
-        name: &str,
+        (name, seed): (&str, u64),
         keys: impl IntoIterator<Item = &'k [u8]>,
         args: impl IntoIterator<Item = &'k [u8]>,
         host: &mut dyn Host,
     ) -> Reply {
-        self.state.reset();
+        self.state.reset(seed);
         let (lua, state) = (&self.lua, &*self.state);
         let host = RefCell::new(host);
         let command = |args: MultiValue| -> mlua::Result<(Reply, bool)> {
@@ -240,7 +240,7 @@ impl Engine {
 
     /// Whether the state may run another script.
     pub(super) fn is_healthy(&self) -> bool {
-        self.healthy && !self.control.is_killed() && self.lua.used_memory() <= KEPT_BYTES
+        self.healthy && !self.control.was_stopped() && self.lua.used_memory() <= KEPT_BYTES
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Control {
     since: AtomicU64,
     /// It is to stop.
     killed: AtomicBool,
+    /// It has been stopped: its state may stop whatever comes next, too.
+    stopped: AtomicBool,
     /// It has called a command that writes.
     wrote: AtomicBool,
     /// It is a function, not a script.
@@ -57,7 +59,7 @@ impl Control {
         self.function.load(Ordering::Relaxed)
     }
 
-    /// What runs is a library that is being loaded, or that is over.
+    /// A library is being loaded, or that is over.
     pub(super) fn set_loading(&self, loading: bool) {
         self.loading.store(loading, Ordering::Relaxed);
         if loading {
@@ -86,12 +88,13 @@ impl Control {
         self.wrote.load(Ordering::Relaxed)
     }
 
+    /// Stops it soon; it may end by itself before.
     pub(super) fn kill(&self) {
         self.killed.store(true, Ordering::Release);
     }
 
-    pub(super) fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
+    pub(super) fn was_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// Called every now and then by the thread that runs the script: true if it is to stop.
@@ -104,6 +107,8 @@ impl Control {
         if self.is_loading() && self.running_millis().is_some_and(|millis| millis > LOADING_MILLIS) {
             self.kill();
         }
-        self.is_killed()
+        let stop = self.killed.load(Ordering::Acquire);
+        self.stopped.fetch_or(stop, Ordering::Relaxed);
+        stop
     }
 }

@@ -11,6 +11,8 @@ mod call;
 mod chance;
 mod convert;
 mod engine;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub(crate) mod functions;
 mod libraries;
 mod library;

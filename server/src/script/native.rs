@@ -32,9 +32,9 @@ impl State {
     }
 
     /// For the next script.
-    pub(super) fn reset(&self) {
+    pub(super) fn reset(&self, seed: u64) {
         self.resp3.store(false, Ordering::Relaxed);
-        *super::pool::lock(&self.chance) = Chance::from_seed(0);
+        *super::pool::lock(&self.chance) = Chance::from_seed(seed as i32);
         *super::pool::lock(&self.json) = cjson::Settings::default();
     }
 }
@@ -78,22 +78,23 @@ fn handler(lua: &Lua, problem: Value) -> Result<Table> {
     };
     // Level 0 is this function, 1 whoever raised: if that is the server, who called it.
     let mut level = 1;
-    let mut place = None;
-    while let Some((inner, source, line)) = lua.inspect_stack(level, |debug| {
+    let mut sandboxed = false;
+    while let Some((source, what, line)) = lua.inspect_stack(level, |debug| {
         let source = debug.source();
         let name = source.source.map(std::borrow::Cow::into_owned).unwrap_or_default();
-        let inner = level == 1 && source.what == "C" || name == SANDBOX_NAME;
-        (inner, name, debug.current_line().map_or(-1, |line| line as i64))
+        (name, source.what, debug.current_line().map_or(-1, |line| line as i64))
     }) {
-        place = Some((source, line));
-        if !inner {
+        if sandboxed && what != "Lua" && what != "main" && what != "C" {
+            // A function of the sandbox took the place of whoever called it.
+            break;
+        }
+        sandboxed = source == SANDBOX_NAME;
+        if !sandboxed && (level > 1 || what != "C") {
+            table.raw_set("source", source)?;
+            table.raw_set("line", line)?;
             break;
         }
         level += 1;
-    }
-    if let Some((source, line)) = place {
-        table.raw_set("source", source)?;
-        table.raw_set("line", line)?;
     }
     Ok(table)
 }

@@ -4,7 +4,6 @@
 use super::engine::Engine;
 use super::functions::Functions;
 use super::limits::Control;
-use super::shebang::Flags;
 use crate::command::CommandError;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -22,8 +21,6 @@ const IDLE: usize = 16;
 pub(super) struct Source {
     /// As it came, its first line included.
     pub body: Arc<[u8]>,
-    /// What its first line says; `None` if it has none.
-    pub flags: Option<Flags>,
     /// It came with SCRIPT LOAD, and stays until SCRIPT FLUSH.
     loaded: bool,
 }
@@ -111,7 +108,7 @@ impl Scripts {
     }
 
     /// Keeps a script that compiles.
-    pub(super) fn keep(&self, digest: [u8; 20], body: &[u8], flags: Option<Flags>, loaded: bool) {
+    pub(super) fn keep(&self, digest: [u8; 20], body: &[u8], loaded: bool) {
         let mut sources = lock(&self.sources);
         if let Some(source) = sources.get_mut(&digest) {
             source.loaded |= loaded;
@@ -121,7 +118,7 @@ impl Scripts {
             sources.retain(|_, source| source.loaded);
             self.epoch.fetch_add(1, Ordering::Relaxed);
         }
-        sources.insert(digest, Source { body: body.into(), flags, loaded });
+        sources.insert(digest, Source { body: body.into(), loaded });
     }
 
     /// `SCRIPT FLUSH`.
@@ -175,15 +172,15 @@ impl Scripts {
         let Some((_, control)) = self.longest() else {
             return Err(CommandError::text("NOTBUSY No scripts in execution right now."));
         };
-        if control.is_function() != function {
-            return Err(if function { CommandError::BUSY_SCRIPT } else { CommandError::BUSY_FUNCTION });
-        }
         if control.has_written() {
             return Err(CommandError::text(
                 "UNKILLABLE Sorry the script already executed write commands against the dataset. You can \
                  either wait the script termination or kill the server in a hard way using the SHUTDOWN \
                  NOSAVE command.",
             ));
+        }
+        if control.is_function() != function {
+            return Err(if function { CommandError::BUSY_SCRIPT } else { CommandError::BUSY_FUNCTION });
         }
         control.kill();
         Ok(())

@@ -45,7 +45,7 @@ impl std::error::Error for Raised {}
 
 /// `user_script:1: `, where the caller of the running function is; nothing if that is not a script.
 fn place(lua: &Lua) -> String {
-    let place = |debug: &mlua::debug::Debug| {
+    let place = |debug: &mlua::debug::Debug<'_>| {
         let line = debug.current_line()?;
         Some(format!("{}:{line}: ", debug.source().short_src?))
     };

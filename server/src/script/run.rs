@@ -50,7 +50,7 @@ pub(crate) fn eval(
             None => {
                 let (text, flags) = shebang::script(body)?;
                 let script = engine.compile(digest, text, flags)?;
-                cx.server.scripts.keep(digest, body, flags, false);
+                cx.server.scripts.keep(digest, body, false);
                 script
             }
         };
@@ -97,9 +97,10 @@ fn run(
     if read_only && script.flags.is_some() && !says_so {
         return Err(READ_ONLY);
     }
+    let seed = cx.random.next_u64();
     let mut caller = Caller::new(cx, Arc::clone(&engine.control), read_only || says_so);
     let name = hex(digest);
-    let reply = engine.run_script(script, &name, input.keys(), input.args(), &mut caller);
+    let reply = engine.run_script(script, (&name, seed), input.keys(), input.args(), &mut caller);
     caller.take_failure().map_or(Ok(reply), Err)
 }
 
@@ -113,7 +114,7 @@ pub(crate) fn load(cx: &mut Context<'_>, body: &[u8]) -> Result<String, CommandE
         let (text, flags) = shebang::script(body)?;
         engine.at_epoch(cx.server.scripts.epoch.load(Ordering::Acquire));
         engine.compile(digest, text, flags)?;
-        cx.server.scripts.keep(digest, body, flags, true);
+        cx.server.scripts.keep(digest, body, true);
         Ok(hex(&digest))
     })
 }
@@ -139,8 +140,10 @@ pub(crate) fn call_function(
             return Err(READ_ONLY);
         }
         engine.control.set_command(input.request.iter());
+        let seed = cx.random.next_u64();
         let mut caller = Caller::new(cx, Arc::clone(&engine.control), says_so);
-        let reply = engine.run_function(&callback, &shown, input.keys(), input.args(), &mut caller);
+        let (keys, args) = (input.keys(), input.args());
+        let reply = engine.run_function(&callback, (&shown, seed), keys, args, &mut caller);
         caller.take_failure().map_or(Ok(reply), Err)
     })
 }

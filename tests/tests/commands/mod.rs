@@ -6,6 +6,7 @@ mod bitmap;
 mod connection;
 mod expire;
 mod keys;
+mod script;
 mod server;
 mod string;
 mod transaction;

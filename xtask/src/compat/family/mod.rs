@@ -5,6 +5,7 @@ mod bitmaps;
 mod connection;
 mod expire;
 mod keys;
+mod scripts;
 mod server;
 mod strings;
 mod transactions;
@@ -26,6 +27,7 @@ pub enum Family {
     Strings,
     Bitmaps,
     Transactions,
+    Scripts,
     Arity,
 }
 
@@ -38,6 +40,7 @@ impl Family {
         Family::Strings,
         Family::Bitmaps,
         Family::Transactions,
+        Family::Scripts,
         Family::Arity,
     ];
 
@@ -51,6 +54,7 @@ impl Family {
             Family::Strings => 34,
             Family::Bitmaps => 40,
             Family::Transactions => 5,
+            Family::Scripts => 14,
             Family::Arity => 8,
         }
     }
@@ -84,6 +88,7 @@ impl Maker {
             Family::Strings => out.push(Step::Send(strings::make(random))),
             Family::Bitmaps => bitmaps::make(random, out),
             Family::Transactions => transactions::make(random, out),
+            Family::Scripts => scripts::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
         }
     }
