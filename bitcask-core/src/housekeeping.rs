@@ -1,6 +1,8 @@
-//! What happens beside the callers: a sync every second, hints for sealed segments, and compaction.
+//! What happens beside the callers: a sync every second, hints for sealed segments, compaction, and freeing what it
+//! has removed.
 
 use crate::log::lock;
+use crate::storage::disk;
 use crate::store::Store;
 use crate::sync::thread::JoinHandle;
 use crate::sync::{Condvar, Mutex, PoisonError, thread};
@@ -16,12 +18,17 @@ pub(crate) struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// Three threads: the hint of a large segment takes seconds, a compaction minutes, and no sync may wait for
-    /// them.
+    /// Four threads: the hint of a large segment takes seconds, freeing what compaction has removed as long, a
+    /// compaction minutes, and no sync may wait for them, nor space for hints.
     pub(crate) fn start(store: &Weak<Store>) -> std::io::Result<Self> {
         let mut housekeeper = Housekeeper { stop: Arc::default(), threads: Vec::new() };
         housekeeper.spawn("bitcask-sync", store, Store::sync_if_due)?;
-        housekeeper.spawn("bitcask-hints", store, |store| store.write_due_hints())?;
+        // An index is sorted for a second or more, which nobody waits for.
+        housekeeper.spawn("bitcask-hints", store, |store| {
+            disk::give_way();
+            store.write_due_hints();
+        })?;
+        housekeeper.spawn("bitcask-free", store, |store| store.compaction.free())?;
         housekeeper.spawn("bitcask-compact", store, Store::compact_if_due)?;
         Ok(housekeeper)
     }

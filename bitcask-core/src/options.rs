@@ -24,7 +24,7 @@ pub enum Mode {
     Create,
     /// Reads and writes; a store that is missing is [`crate::Error::Missing`].
     Existing,
-    /// Reads only, also beside a process that writes: no lock is taken, and no file is made, changed or
+    /// Reads only, also beside a process that writes: the directory is not locked, and no file is made, changed or
     /// removed. What is seen is the store as it was when it was opened, as far as the writer had
     /// handed its writes to the system; open it again to see more. A store that is missing is
     /// [`crate::Error::Missing`], and writing is [`crate::Error::ReadOnly`].
@@ -57,8 +57,8 @@ pub struct Options {
     pub compression: Compression,
     /// Values shorter than this many bytes are not compressed: there is little to gain.
     pub compress_from_bytes: usize,
-    /// Whether a thread of the store's own syncs every second and writes hint files (the default). If
-    /// not, call [`crate::Bitcask::tick`] now and then.
+    /// Whether threads of the store's own sync every second, write hint files, compact, and free what compaction has
+    /// removed (the default). If not, call [`crate::Bitcask::tick`] now and then.
     pub background: bool,
     /// When compaction runs by itself, and on what; `None` (the default): only when asked for by
     /// [`crate::Bitcask::compact`].

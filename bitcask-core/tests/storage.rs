@@ -49,6 +49,37 @@ fn files_are_made_once_renamed_over_others_and_removed_while_they_are_open() {
 }
 
 #[test]
+fn only_a_file_without_a_name_that_nobody_else_has_open_is_cut() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = DiskDir::open(temporary.path().join("a")).unwrap();
+    let other = DiskDir::open(temporary.path().join("b")).unwrap();
+    for linked in [false, true] {
+        write_all_at(&*dir.create("file").unwrap(), &[7; 100], 0).unwrap();
+        let file = dir.open("file", true).unwrap();
+        if linked {
+            other.link("link", &dir, "file").unwrap();
+        }
+        assert!(!file.cut_unnamed(50).unwrap(), "it has its name");
+        let reader = dir.open("file", false).unwrap();
+        dir.remove("file").unwrap();
+        assert!(!file.cut_unnamed(50).unwrap(), "somebody reads it");
+        assert_eq!(reader.size().unwrap(), 100);
+        let map = reader.map().unwrap();
+        drop(reader);
+        assert!(!file.cut_unnamed(50).unwrap(), "somebody has it mapped");
+        assert_eq!((*map).as_ref(), [7; 100]);
+        drop(map);
+        assert_eq!(
+            (file.cut_unnamed(50).unwrap(), file.size().unwrap()),
+            match linked {
+                true => (false, 100),
+                false => (true, 50),
+            }
+        );
+    }
+}
+
+#[test]
 fn a_file_reads_as_it_was_written_with_zeros_where_it_was_extended() {
     on_each(|dir| {
         let file = dir.create("f").unwrap();

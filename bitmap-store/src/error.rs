@@ -20,6 +20,12 @@ pub enum Error {
     Overflow,
     /// The sum is not a finite number.
     NanOrInfinity,
+    /// The number to be added is not finite.
+    NotFinite,
+    /// The value of a field is not a 64-bit integer in decimal digits.
+    FieldNotInteger,
+    /// The value of a field is not a number.
+    FieldNotFloat,
     /// There is no such key.
     NoSuchKey,
     /// The log could not be read or written.
@@ -52,6 +58,9 @@ impl fmt::Display for Error {
             Error::NotFloat => f.write_str("the value is not a number"),
             Error::Overflow => f.write_str("the sum does not fit into 64 bits"),
             Error::NanOrInfinity => f.write_str("the sum is not a finite number"),
+            Error::NotFinite => f.write_str("the number to be added is not finite"),
+            Error::FieldNotInteger => f.write_str("the field is not an integer"),
+            Error::FieldNotFloat => f.write_str("the field is not a number"),
             Error::NoSuchKey => f.write_str("there is no such key"),
             Error::Storage(e) => e.fmt(f),
             Error::Damaged { key, reason } => {

@@ -7,13 +7,17 @@
 use crate::bitmap::assignment::{Assignment, Change};
 use crate::bitmap::ops::{self, BitOp};
 use crate::bitmap::{Ids, bytes as strings, encoding};
+use crate::collection::LARGE;
+use crate::collection::change::Ops;
+use crate::collection::leaf::Leaf;
+use crate::collection::page::TreePage;
 use crate::derivation::{Derivation, Source, SourcePage};
 use crate::layout::{self, Span};
 use crate::record::{self, Base, Delta, RecordFold};
 use crate::split;
 use crate::text::Writes;
 use crate::value::{KeyEntry, Page, Value};
-use crate::{Db, UnixMillis};
+use crate::{Db, Kind, UnixMillis};
 use bitcask_core::{Chain, Entry, Fold, Location};
 use std::collections::BTreeSet;
 
@@ -61,6 +65,10 @@ pub fn example_values() -> Vec<Vec<u8>> {
     let page = encoded(|out| record::put_page(out, 1, &mut Ids::from([65_543, 65_600])));
     let derived = encoded(|out| record::put_derived(out, 9, 5, &example_derivation()));
     let change = |delta: Delta<'_>| encoded(|out| delta.encode(out));
+    let mut leaf = Leaf::default();
+    leaf.push(b"field", b"value");
+    leaf.push(b"other", b"");
+    let changed = [b"field"[..].into(), b"gone"[..].into()];
     [
         [
             encoded(|out| record::put_string(out, b"hello", false)),
@@ -83,6 +91,20 @@ pub fn example_values() -> Vec<Vec<u8>> {
             change(Delta::Length(300)),
         ],
         [derived, change(Delta::Length(10)), change(Delta::Length(300))],
+        [
+            encoded(|out| record::put_small(out, Kind::Hash, 0, &leaf)),
+            change(Delta::Small { kind: Kind::Hash, flags: 0, ops: Ops::of(&leaf, &changed) }),
+            change(Delta::Small {
+                kind: Kind::Hash,
+                flags: LARGE,
+                ops: Ops::of(&leaf, &changed[1..]),
+            }),
+        ],
+        [
+            encoded(|out| record::put_tree_page(out, &leaf)),
+            change(Delta::TreePage { count: 2, ops: Ops::of(&leaf, &changed) }),
+            change(Delta::TreePage { count: 2, ops: Ops::of(&leaf, &changed[1..]) }),
+        ],
     ]
     .map(|[base, older, newer]| {
         let [base_len, older_len] = [&base, &older].map(|part| [part.len() as u8]);
@@ -183,7 +205,7 @@ pub fn value(bytes: &[u8]) {
     let newer = rest;
     check_base(base);
     for change in [base, older, newer] {
-        let _ = record::page_count(change);
+        let _ = (record::page_count(change), record::kind(change));
         check_delta(change);
         if let Ok(Delta::Written(writes)) = record::delta(change)
             && writes.0.iter().any(|(offset, part)| offset + part.len() > LONG)
@@ -211,6 +233,10 @@ pub fn value(bytes: &[u8]) {
         let page = Page::load(&entry, 0).expect("what can be folded can be loaded");
         return assert_eq!(&*page.ids, ids);
     }
+    if let Base::TreePage { leaf } = &folded {
+        let page = TreePage::load(&entry, 0).expect("what can be folded can be loaded");
+        return assert_eq!(&page.leaf, leaf);
+    }
     let loaded =
         KeyEntry::load(&entry, 0, |_| Vec::new()).expect("what can be folded can be loaded");
     match (&folded, loaded.value) {
@@ -224,6 +250,12 @@ pub fn value(bytes: &[u8]) {
             Base::Paged { byte_len, id } | Base::Derived { byte_len, id, .. },
             Value::Paged(paged),
         ) => assert_eq!((*byte_len, *id), (paged.byte_len, paged.collection.id)),
+        (Base::Small { kind, flags, leaf }, Value::Small(small)) => {
+            assert_eq!((*kind, *flags, leaf), (small.kind, small.flags, &small.leaf));
+        }
+        (Base::Tree { kind, flags, id, count }, Value::Tree(tree)) => {
+            assert_eq!((*kind, *flags, *id, *count), (tree.kind, tree.flags, tree.id, tree.count));
+        }
         _ => panic!("{folded:?} is loaded as something else"),
     }
 }
@@ -238,6 +270,9 @@ fn check_base(bytes: &[u8]) {
             record::put_derived(out, *byte_len, *id, derivation);
         }
         Base::Page { lower, ids } => record::put_page(out, *lower, &mut ids.clone()),
+        Base::Small { kind, flags, leaf } => record::put_small(out, *kind, *flags, leaf),
+        Base::Tree { kind, flags, id, count } => record::put_tree(out, *kind, *flags, *id, *count),
+        Base::TreePage { leaf } => record::put_tree_page(out, leaf),
     });
     assert_eq!(record::base(&again), Ok(base));
 }

@@ -40,18 +40,20 @@ pub struct Options {
     /// How values are compressed as they are written: see [`bitcask_core::Options::compression`]. Bitmaps are short
     /// without it.
     pub compression: Compression,
-    /// Sizes at which bitmaps are split; for tests, which want every split.
+    /// Sizes at which values are split; for tests, which want every split.
     #[doc(hidden)]
     pub sizes: Sizes,
 }
 
-/// Sizes at which bitmaps are split, in bytes as encoded.
+/// Sizes at which values are split, in bytes as encoded.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// A larger bitmap is kept in pages.
+    /// A larger bitmap, or collection, is kept in pages.
     pub inline: usize,
-    /// A larger page is split: eight full containers, and their headers.
+    /// A larger page of a bitmap is split: eight full containers, and their headers.
     pub page: usize,
+    /// A larger page of a collection is split.
+    pub leaf: usize,
 }
 
 impl Default for Options {
@@ -65,7 +67,7 @@ impl Default for Options {
             compaction_rate: 0,
             backup_rate: 0,
             compression: Compression::Off,
-            sizes: Sizes { inline: 4 << 10, page: 66 << 10 },
+            sizes: Sizes { inline: 4 << 10, page: 66 << 10, leaf: 8 << 10 },
         }
     }
 }
@@ -261,9 +263,7 @@ impl Keyspace {
         let mut keys = keys.into_iter().map(|(db, key)| shared.stripe_of(&layout::key(db, key)));
         let guards = match (keys.next(), keys.next()) {
             (None, _) => Guards::Many(Vec::new()),
-            (Some(only), None) => {
-                Guards::One(only, lock_while(&shared.stripes[only], patience)?)
-            }
+            (Some(only), None) => Guards::One(only, lock_while(&shared.stripes[only], patience)?),
             (Some(first), Some(second)) => {
                 let mut stripes: Vec<usize> = [first, second].into_iter().chain(keys).collect();
                 stripes.sort_unstable();

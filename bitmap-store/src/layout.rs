@@ -6,13 +6,15 @@
 //! | key | value |
 //! |---|---|
 //! | db `'k'` key | the key's record, see [`crate::record`] |
-//! | db `'p'` id lower (2) level (1) | a page of collection id: containers `lower .. lower + 2^level` |
+//! | db `'p'` id lower (2) level (1) | a page of bitmap id: containers `lower .. lower + 2^level` |
+//! | db `'p'` id part (1) lower | a page of collection id: its entries from `lower` up to the next page's; of the first, `lower` is empty |
 //! | db `'x'` expires_at (8, ms) key | nothing: the index of keys that expire |
 //! | `0xff` `'s'` index (2) | a prefix that SCAN cursors refer to |
 //! | `0xff` `'f'` library | the code of a library of functions |
 //!
 //! An id is one byte that says how many bytes follow, and these, big endian without leading zeros: short,
-//! and in the order of the ids.
+//! and in the order of the ids. A part is `'m'`, the members of a collection, or `'s'`, those of a sorted set by their
+//! scores.
 
 use crate::Db;
 use bitcask_core::UnixMillis;
@@ -101,6 +103,50 @@ pub(crate) fn page(db: Db, id: u64, span: Span) -> Name {
 pub(crate) fn span_of(name: &[u8]) -> Option<Span> {
     let [.., a, b, level] = *name else { return None };
     Span::new(u16::from_be_bytes([a, b]), level)
+}
+
+/// What a collection's pages are ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The members: of a hash the fields, with their values; of a sorted set with their scores.
+    Members,
+    /// The scores of a sorted set.
+    #[allow(dead_code)] // sorted sets are to come
+    Scores,
+}
+
+impl Part {
+    /// Number of parts.
+    pub(crate) const COUNT: usize = 2;
+
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    fn letter(self) -> u8 {
+        match self {
+            Part::Members => b'm',
+            Part::Scores => b's',
+        }
+    }
+}
+
+/// The longest lower bound of a page of a collection.
+pub(crate) const MAX_LOWER_BYTES: usize = crate::MAX_KEY_BYTES;
+
+/// A page of a part of a collection; also where the page of the entry `lower` would be, if that is longer than any
+/// bound: between the same two pages.
+pub(crate) fn tree_page(db: Db, id: u64, part: Part, lower: &[u8]) -> Name {
+    let bytes = id.to_be_bytes();
+    let digits = &bytes[id.leading_zeros() as usize / 8..];
+    let lower = &lower[..lower.len().min(MAX_LOWER_BYTES)];
+    Name::new(&[&[db.0, PAGE, digits.len() as u8], digits, &[part.letter()], lower])
+}
+
+/// The lower bound in the name of a page of a collection.
+pub(crate) fn lower_of(name: &[u8]) -> &[u8] {
+    // The database, the letter, the length of the id, the id, and the part.
+    &name[3 + usize::from(name[2]) + 1..]
 }
 
 /// The entry of the expiry index for a key.
@@ -215,6 +261,10 @@ mod tests {
         assert_eq!(&*expiry(Db(0), UnixMillis(5), b"k"), b"\x00x\0\0\0\0\0\0\0\x05k");
         assert_eq!(expiry_of(b"\x00x\0\0\0\0\0\0\0\x05k"), Some((UnixMillis(5), &b"k"[..])));
         assert_eq!(key(Db(0), &[7; 100])[2..], [7; 100]);
+        let page = tree_page(Db(3), 0x1234, Part::Members, b"abc");
+        assert_eq!(&*page, b"\x03p\x02\x12\x34mabc");
+        assert_eq!(lower_of(&page), b"abc");
+        assert_eq!(&*tree_page(Db(3), 5, Part::Scores, b""), b"\x03p\x01\x05s");
     }
 
     #[test]

@@ -36,6 +36,7 @@
 
 mod bitmap;
 mod cache;
+mod collection;
 mod cursor;
 mod db;
 mod derivation;

@@ -1,6 +1,7 @@
 //! A share of the keys: their cached values, and who watches them, behind one lock.
 
 use crate::cache::{Budget, Cache};
+use crate::collection::page::TreePage;
 use crate::layout::{self, Span};
 use crate::value::{Cached, Collection, KeyEntry, Page, PageRef, damaged};
 use crate::{Db, Error};
@@ -138,7 +139,7 @@ impl Stripe {
         self.lookups.count(loaded);
         match cached {
             Cached::Key(entry) => Ok(entry),
-            Cached::Page(_) => unreachable!("a key's name is none of a page"),
+            Cached::Page(_) | Cached::TreePage(_) => unreachable!("a key's name is none of a page"),
         }
     }
 
@@ -167,8 +168,45 @@ impl Stripe {
         self.lookups.count(loaded);
         match cached {
             Cached::Page(page) => Ok(page),
-            Cached::Key(_) => unreachable!("a page's name is none of a key"),
+            Cached::Key(_) | Cached::TreePage(_) => {
+                unreachable!("the name is one of a bitmap's page")
+            }
         }
+    }
+
+    /// The page of a collection whose record is `name`.
+    pub(crate) fn tree_page(
+        &mut self,
+        backing: &Backing,
+        name: &[u8],
+    ) -> Result<&mut TreePage, Error> {
+        let (cached, loaded) = self.cache.get_or_load(&backing.budget, name, || {
+            let moves = backing.log.moves();
+            let entry = backing.log.entry(name)?;
+            let entry = entry.ok_or_else(|| damaged(name, "a page of a collection is missing"))?;
+            let page = TreePage::load(&entry, moves).map_err(|reason| damaged(name, reason))?;
+            let weight = page.memory_bytes();
+            Ok::<_, Error>((Cached::TreePage(page), weight))
+        })?;
+        self.lookups.count(loaded);
+        match cached {
+            Cached::TreePage(page) => Ok(page),
+            Cached::Key(_) | Cached::Page(_) => {
+                unreachable!("the name is one of a collection's page")
+            }
+        }
+    }
+
+    /// Lets go of the cached pages of the bitmap or collection whose pages' names begin with `prefix`.
+    pub(crate) fn forget_pages(&mut self, budget: &Budget, prefix: &[u8]) {
+        for name in self.pages(prefix) {
+            self.cache.remove(budget, &name);
+        }
+    }
+
+    /// The names of the cached pages that begin with `prefix`.
+    pub(crate) fn pages(&self, prefix: &[u8]) -> Vec<Box<[u8]>> {
+        self.cache.names().filter(|name| name.starts_with(prefix)).map(Box::from).collect()
     }
 
     /// Tells those who watch a key that it has changed.

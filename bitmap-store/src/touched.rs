@@ -17,6 +17,11 @@ pub(crate) struct Touched<C> {
 pub(crate) trait Composed: Sized {
     /// What `changes`, in this order, come to: no more than they are, and each thing once.
     fn composed(changes: &[Self]) -> Vec<Self>;
+
+    /// Memory beside the change itself.
+    fn heap_bytes(&self) -> usize {
+        0
+    }
 }
 
 impl Composed for Change {
@@ -96,7 +101,9 @@ impl<C: Composed> Touched<C> {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.changes.capacity() * size_of::<C>() + self.marks.capacity() * size_of::<usize>()
+        self.changes.capacity() * size_of::<C>()
+            + self.changes.iter().map(C::heap_bytes).sum::<usize>()
+            + self.marks.capacity() * size_of::<usize>()
     }
 }
 

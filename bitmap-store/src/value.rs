@@ -1,13 +1,15 @@
 //! Values in memory: what the cache holds, and what of them the log holds already.
 
-use crate::Error;
 use crate::bitmap::assignment::{Assignment, Change as BitChange};
 use crate::bitmap::{Ids, bytes};
+use crate::collection::page::TreePage;
+use crate::collection::tree::{Small, Tree};
 use crate::derivation::Derivation;
 use crate::layout::{self, Span};
 use crate::record::{self, Base, Delta};
 use crate::text::Text;
 use crate::touched::Touched;
+use crate::{Error, Kind};
 use ::bytes::Bytes;
 use bitcask_core::Held;
 use bitcask_core::{Batch, Bitcask, Chain, Entry, Location, RecordIndex, UnixMillis};
@@ -17,6 +19,7 @@ use std::sync::Arc;
 pub(crate) enum Cached {
     Key(KeyEntry),
     Page(Page),
+    TreePage(TreePage),
 }
 
 impl Cached {
@@ -25,6 +28,7 @@ impl Cached {
         match self {
             Cached::Key(entry) => entry.touched,
             Cached::Page(page) => page.dirty,
+            Cached::TreePage(page) => page.dirty,
         }
     }
 }
@@ -68,6 +72,8 @@ pub(crate) enum Value {
     String(Text),
     Bitmap(Bitmap),
     Paged(Paged),
+    Small(Small),
+    Tree(Tree),
 }
 
 /// A small bitmap.
@@ -132,7 +138,7 @@ impl Links {
     }
 
     /// `moves` was asked before `entry`.
-    fn of(entry: &Entry, moves: u64) -> Self {
+    pub(crate) fn of(entry: &Entry, moves: u64) -> Self {
         Links { chain: entry.chain.clone(), base_len: entry.base.len(), moves }
     }
 
@@ -143,7 +149,7 @@ impl Links {
 
     /// Makes sure that the chain is where it is, before a delta follows it: compaction may have moved it, and
     /// then has made one base of it. True if so. `held` keeps it from moving again.
-    fn refresh(&mut self, log: &Bitcask, held: &Held<'_>, name: &[u8]) -> bool {
+    pub(crate) fn refresh(&mut self, log: &Bitcask, held: &Held<'_>, name: &[u8]) -> bool {
         if self.moves == held.moves() {
             return false;
         }
@@ -161,7 +167,7 @@ impl Links {
 
     /// Whether a delta of `len` bytes is worth it: not if the base is hardly longer, nor once deltas weigh
     /// half of it.
-    fn worth(&self, len: usize) -> bool {
+    pub(crate) fn worth(&self, len: usize) -> bool {
         let kept = self.chain.kept_delta_bytes() as usize;
         2 * len <= self.base_len && 2 * (kept + len) <= self.base_len
     }
@@ -239,7 +245,11 @@ impl KeyEntry {
             Base::Derived { byte_len, id, derivation } => {
                 Value::Paged(Paged::derived(id, byte_len, Arc::new(derivation)))
             }
-            Base::Page { .. } => return Err("the key's record is one of a page"),
+            Base::Small { kind, flags, leaf } => Value::Small(Small::new(kind, flags, leaf)),
+            Base::Tree { kind, flags, id, count } => Value::Tree(Tree::new(kind, flags, id, count)),
+            Base::Page { .. } | Base::TreePage { .. } => {
+                return Err("the key's record is one of a page");
+            }
         };
         for delta in &entry.deltas {
             match (&mut value, record::delta(delta)?) {
@@ -251,6 +261,12 @@ impl KeyEntry {
                     bitmap.touched.load(assignment.changes());
                 }
                 (Value::Paged(paged), Delta::Length(byte_len)) => paged.byte_len = byte_len,
+                (Value::Small(small), Delta::Small { kind, flags, ops }) if small.kind == kind => {
+                    ops.apply_to(&mut small.leaf);
+                    record::check_some(&small.leaf)?;
+                    small.flags = flags;
+                    small.touched.load(ops.keys());
+                }
                 _ => return Err("a change does not fit the record that it follows"),
             }
         }
@@ -288,7 +304,9 @@ impl KeyEntry {
         if self.change == Change::None && !moved {
             return None;
         }
+        // The record of a tree is hardly longer than a change to it.
         if self.change != Change::Base
+            && !matches!(self.value, Value::Tree(_))
             && let Some(links) = &mut self.stored.links
         {
             if links.refresh(log, held, name) {
@@ -331,6 +349,8 @@ impl KeyEntry {
                     paged.pages.capacity() * size_of::<PageRef>()
                         + derivation.map_or(0, |derivation| derivation.memory_bytes())
                 }
+                Value::Small(small) => small.leaf.memory_bytes() + small.touched.memory_bytes(),
+                Value::Tree(tree) => tree.memory_bytes(),
             }
     }
 }
@@ -347,6 +367,10 @@ impl Value {
                 None => record::put_paged(out, *byte_len, collection.id),
                 Some(made_of) => record::put_derived(out, *byte_len, collection.id, made_of),
             },
+            Value::Small(small) => record::put_small(out, small.kind, small.flags, &small.leaf),
+            Value::Tree(tree) => {
+                record::put_tree(out, tree.kind, tree.flags, tree.id, tree.count);
+            }
         }
     }
 
@@ -359,6 +383,11 @@ impl Value {
                 Delta::Bits { byte_len: bitmap.byte_len, assignment }.encode(out);
             }
             Value::Paged(paged) => Delta::Length(paged.byte_len).encode(out),
+            Value::Small(small) => {
+                let (kind, flags) = (small.kind, small.flags);
+                Delta::Small { kind, flags, ops: small.pending(absorbs) }.encode(out);
+            }
+            Value::Tree(_) => unreachable!("the record of a tree is written whole"),
         }
     }
 
@@ -366,7 +395,8 @@ impl Value {
         match self {
             Value::String(text) => text.touched.logged_delta(absorbed),
             Value::Bitmap(bitmap) => bitmap.touched.logged_delta(absorbed),
-            Value::Absent | Value::Paged(_) => {}
+            Value::Small(small) => small.touched.logged_delta(absorbed),
+            Value::Absent | Value::Paged(_) | Value::Tree(_) => {}
         }
     }
 
@@ -380,7 +410,8 @@ impl Value {
         match self {
             Value::String(text) => text.touched.folded(),
             Value::Bitmap(bitmap) => bitmap.touched.folded(),
-            Value::Absent | Value::Paged(_) => {}
+            Value::Small(small) => small.touched.folded(),
+            Value::Absent | Value::Paged(_) | Value::Tree(_) => {}
         }
     }
 
@@ -388,14 +419,25 @@ impl Value {
         match self {
             Value::String(text) => text.touched.logged_base(),
             Value::Bitmap(bitmap) => bitmap.touched.logged_base(),
-            Value::Absent | Value::Paged(_) => {}
+            Value::Small(small) => small.touched.logged_base(),
+            Value::Absent | Value::Paged(_) | Value::Tree(_) => {}
         }
     }
 
-    /// Length of the string that this is.
+    /// Its type; `None` if it is absent.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self {
+            Value::Absent => None,
+            Value::String(_) | Value::Bitmap(_) | Value::Paged(_) => Some(Kind::String),
+            Value::Small(small) => Some(small.kind),
+            Value::Tree(tree) => Some(tree.kind),
+        }
+    }
+
+    /// Length of the string that this is; 0 of what is none.
     pub(crate) fn byte_len(&self) -> u64 {
         match self {
-            Value::Absent => 0,
+            Value::Absent | Value::Small(_) | Value::Tree(_) => 0,
             Value::String(text) => text.bytes.len() as u64,
             Value::Bitmap(bitmap) => bitmap.byte_len,
             Value::Paged(paged) => paged.byte_len,

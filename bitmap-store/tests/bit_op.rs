@@ -109,7 +109,8 @@ fn a_result_that_is_changed_has_pages_of_its_own_and_one_that_is_dropped_is_as_b
 
 #[test]
 fn bitop_on_large_bitmaps_logs_where_their_pages_are_and_nothing_else() {
-    let options = Options { sizes: Sizes { inline: 4 << 10, page: 66 << 10 }, ..options() };
+    let options =
+        Options { sizes: Sizes { inline: 4 << 10, page: 66 << 10, leaf: 8 << 10 }, ..options() };
     let keyspace = Keyspace::open_in(Arc::new(SimDir::new(1)), options).unwrap();
     for key in [b"a", b"b"] {
         fill(&keyspace, key, &every(40, 8_000_000));

@@ -31,7 +31,7 @@ fn count(keyspace: &Keyspace, key: &[u8]) -> u64 {
 
 fn large(dir: &SimDir) -> Keyspace {
     let options = Options {
-        sizes: Sizes { inline: 4 << 10, page: 66 << 10 },
+        sizes: Sizes { inline: 4 << 10, page: 66 << 10, leaf: 8 << 10 },
         cache_bytes: 1 << 20,
         ..options()
     };

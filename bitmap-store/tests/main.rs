@@ -3,6 +3,7 @@
 mod bit_op;
 mod compaction;
 mod concurrency;
+mod hash;
 mod model;
 mod robustness;
 mod scan;
@@ -20,7 +21,7 @@ fn options() -> Options {
         cache_bytes: 20_000,
         segment_bytes: 64 << 10,
         background: false,
-        sizes: Sizes { inline: 60, page: 90 },
+        sizes: Sizes { inline: 60, page: 90, leaf: 90 },
         ..Options::default()
     }
 }

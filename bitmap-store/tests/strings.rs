@@ -10,7 +10,8 @@ const DB: Db = Db(0);
 #[test]
 fn overwriting_a_byte_of_a_long_string_or_bitmap_logs_little_else() {
     let dir = SimDir::new(1);
-    let options = Options { sizes: Sizes { inline: 4 << 10, page: 66 << 10 }, ..options() };
+    let options =
+        Options { sizes: Sizes { inline: 4 << 10, page: 66 << 10, leaf: 8 << 10 }, ..options() };
     let keyspace = Keyspace::open_in(Arc::new(dir.clone()), options).unwrap();
     let mut tx = keyspace.begin([(DB, &b"string"[..]), (DB, b"bitmap")], NOW);
     tx.set(DB, b"string", &[b'x'; 30_000], None).unwrap();

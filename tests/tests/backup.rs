@@ -3,6 +3,7 @@
 use bitcask_core::Bitcask;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use tests::{DataDir, Server, Started, is_redis, until};
 
 #[test]
@@ -38,14 +39,20 @@ fn bgsave_brings_a_snapshot_up_to_date_that_another_server_serves() {
     }
 }
 
+/// A server that was told a file to back up to.
+fn backing_up() -> (DataDir, PathBuf, Server) {
+    let dir = DataDir::new();
+    let file = dir.path().join("backup.bak");
+    let server = Server::start(&dir, &["--bak", file.to_str().unwrap()]);
+    (dir, file, server)
+}
+
 #[test]
 fn sigusr1_replaces_the_file_that_bak_names_and_it_restores() {
     if is_redis() {
         return;
     }
-    let dir = DataDir::new();
-    let file = dir.path().join("backup.bak");
-    let server = Server::start(&dir, &["--bak", file.to_str().unwrap()]);
+    let (dir, file, server) = backing_up();
     let mut client = server.client();
     for round in 1..=2 {
         client.talk(&format!("SET round {round} → +OK"));
@@ -72,9 +79,7 @@ fn a_server_that_writes_its_backup_can_be_stopped() {
     if is_redis() {
         return;
     }
-    let dir = DataDir::new();
-    let file = dir.path().join("backup.bak");
-    let server = Server::start(&dir, &["--bak", file.to_str().unwrap()]);
+    let (dir, file, server) = backing_up();
     let mut client = server.client();
     client.talk("CONFIG SET backup-rate 1000 → +OK");
     // A backup of a minute.

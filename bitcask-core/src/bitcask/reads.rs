@@ -211,6 +211,26 @@ impl Bitcask {
         }
     }
 
+    /// The greatest key that is not above `key`, among those that begin with `prefix`; expired or not. Never reads the
+    /// disk, and takes about as long as finding a key.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bitcask_core::{Bitcask, Options, UnixMillis};
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let store = Bitcask::open(temporary.path(), Options::default())?;
+    /// for key in ["page:", "page:m", "rest"] {
+    ///     store.put(key.as_bytes(), b"", UnixMillis(0))?;
+    /// }
+    /// assert_eq!(store.floor(b"page:", b"page:k").as_deref(), Some(&b"page:"[..]));
+    /// assert_eq!(store.floor(b"page:", b"page:z").as_deref(), Some(&b"page:m"[..]));
+    /// assert_eq!(store.floor(b"page:", b"pa"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn floor(&self, prefix: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+        self.store.keydir().floor(prefix, key).map(|(key, _)| key)
+    }
+
     /// A key that begins with `prefix`, chosen by `choose(n)` (a number below n) at each branch of the
     /// tree. Not quite uniform: keys in sparse branches are likelier.
     pub fn sample(&self, prefix: &[u8], choose: &mut dyn FnMut(usize) -> usize) -> Option<Vec<u8>> {

@@ -8,6 +8,7 @@
 //! * Segments are unlinked only once the log says on disk that they have gone, and with it everything that
 //!   had made records in them dead.
 
+mod freeing;
 mod output;
 mod policy;
 mod run;
@@ -22,6 +23,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use crate::view::DANGLING;
 use crate::{Clock, Error, Location, Options, UnixMillis};
+use freeing::Freeing;
 use run::{Halt, Run};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -149,6 +151,8 @@ pub(crate) struct State {
     idle: AtomicU64,
     drop_expired: bool,
     guard: Option<Arc<dyn Guard>>,
+    /// Of a store that has threads for it.
+    freeing: Option<Freeing>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -215,6 +219,7 @@ impl State {
             idle: AtomicU64::new(0),
             drop_expired: options.drop_expired,
             guard: options.guard.clone(),
+            freeing: options.background.then(Freeing::default),
             clock: options.clock.clone(),
         }
     }
@@ -245,6 +250,13 @@ impl State {
     pub(crate) fn stop(&self) {
         self.request_stop();
         drop(lock(&self.running));
+    }
+
+    /// Gives back space of segments that have gone. It may take seconds, so that others are not held up.
+    pub(crate) fn free(&self) {
+        if let Some(freeing) = &self.freeing {
+            freeing.work(&*self.clock, &|| self.is_stopping());
+        }
     }
 
     fn is_stopping(&self) -> bool {

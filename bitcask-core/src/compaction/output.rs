@@ -12,6 +12,10 @@ use std::sync::Arc;
 /// So much is collected before it is handed to the system.
 const BUFFER_BYTES: usize = 256 << 10;
 
+/// So many segments may wait for their hints to be built by a thread that nobody waits for: closing the store builds what
+/// is left.
+const HINTS_AHEAD: usize = 4;
+
 pub(super) struct Output {
     id: u32,
     file: Arc<dyn File>,
@@ -104,19 +108,19 @@ impl Output {
             let e = io_error(dir, &name, "rename", e);
             return Err((self.abandon(), e));
         }
-        // Before its hint is written, which syncs the directory, too: of two syncs, the second may say that all is well
-        // after the first has failed.
         dir.sync().map_err(|e| (id, sync_error(dir, &name, "make durable", e)))?;
         let segment = Segment::new(id, self.file, self.head, self.written);
-        if let Ok(map) = segment.file.map() {
-            // Without it the next start takes longer.
-            let _ = recovery::write_hint(dir, &segment, (*map).as_ref());
-        }
         segment.note_totals(&self.totals);
         segment.book(self.deletions);
         segment.seal();
         let segment = Arc::new(segment);
         log.add(&segment);
+        if log.wanted_hints() < HINTS_AHEAD {
+            log.want_hints([id]);
+        } else if let Ok(map) = segment.file.map() {
+            // Without it the next start takes longer.
+            let _ = recovery::write_hint(dir, &segment, (*map).as_ref());
+        }
         Ok(segment)
     }
 

@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
         // The hint of what is about to go is work in vain, and would be done beside this.
         let unhinted = self.store.log.take_sealed_of(&self.taken);
         let done = self.copy_all().and_then(|()| self.let_go());
-        self.store.log.put_back_sealed(unhinted);
+        self.store.log.want_hints(unhinted);
         self.remember();
         if let Some(output) = self.output.take() {
             self.came_to_nothing(output.abandon());
@@ -670,7 +670,11 @@ impl<'a> Run<'a> {
         for id in &abandoned {
             let _ = remove(log, &format::unfinished_name(*id));
         }
-        let _ = log.dir.sync();
+        let inputs = std::mem::take(&mut self.inputs);
+        // Had a name not durably gone, a crash would bring it back.
+        if let (Ok(()), Some(freeing)) = (log.dir.sync(), &self.state.freeing) {
+            freeing.add(inputs);
+        }
         stopped
     }
 }

@@ -154,7 +154,7 @@ impl Log {
         std::mem::take(&mut lock(&self.group.state).sealed)
     }
 
-    /// Those of them that are among `segments`: their hints can wait until they are [put back](Log::put_back_sealed).
+    /// Those of them that are among `segments`: their hints can wait until they are [wanted](Log::want_hints) again.
     pub(crate) fn take_sealed_of(&self, segments: &BTreeSet<u32>) -> Vec<u32> {
         let mut state = lock(&self.group.state);
         let (taken, left) = std::mem::take(&mut state.sealed)
@@ -164,7 +164,13 @@ impl Log {
         taken
     }
 
-    pub(crate) fn put_back_sealed(&self, segments: Vec<u32>) {
+    /// Number of sealed segments that still lack a hint.
+    pub(crate) fn wanted_hints(&self) -> usize {
+        lock(&self.group.state).sealed.len()
+    }
+
+    /// Adds to the sealed segments that lack a hint.
+    pub(crate) fn want_hints(&self, segments: impl IntoIterator<Item = u32>) {
         lock(&self.group.state).sealed.extend(segments);
     }
 }

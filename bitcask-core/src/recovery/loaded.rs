@@ -34,7 +34,16 @@ impl Loaded {
 pub(super) fn load(dir: &dyn Dir, id: u32, newest: bool, read_only: bool) -> Result<Loaded, Error> {
     let name = format::file_name(id);
     let fail = |op, e| io_error(dir, &name, op, e);
-    let Front { file, len, header } = Front::read(dir, id, newest && !read_only)?;
+    // The newest to be written to, the others so that compaction can give their space back little by little.
+    let front = match Front::read(dir, id, !read_only) {
+        Err(Error::Io { source, .. })
+            if !newest && source.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            Front::read(dir, id, false)
+        }
+        other => other,
+    };
+    let Front { file, len, header } = front?;
     if let Some(version) = format::newer_version(&header) {
         return Err(Error::NewerFormat { path: dir.path().join(&name), version });
     }

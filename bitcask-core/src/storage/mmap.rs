@@ -17,7 +17,9 @@ pub(super) fn map(file: &File) -> io::Result<Map> {
     // written again; and the newest segment during recovery and after the last write, when nobody
     // writes. It is cut and written anew only after the mapping is gone. The directory's lock keeps
     // other writers out, and a store that only reads beside a writer maps neither the newest segment nor one
-    // that a writer may take for the newest; a removed file stays valid while it is mapped.
+    // that a writer may take for the newest; a removed file stays valid while it is mapped:
+    // it is cut (`File::cut_unnamed`) only with the whole of its lock, of which every other handle and its mappings have a
+    // share, and after the segment whose handle it is was dropped, which outlives what is mapped through that.
     let map = unsafe { Mmap::map(file)? };
     // A hint to read ahead: without it, walking is only slower.
     let _ = map.advise(Advice::Sequential);
@@ -35,7 +37,7 @@ pub(super) fn map_front(file: &File, len: u64) -> io::Result<Map> {
         return Ok(Box::new([]));
     }
     // SAFETY: as above. Mapped is what has been written of a segment: records are only ever written behind
-    // it, and the file is not cut to less than that while the store is open, for which the directory's lock is held.
+    // it, and the file is not cut to less than that while its segment is there, which holds the mapping.
     // A store that is opened for reading only maps nothing in this way.
     let map = unsafe { MmapOptions::new().len(len).map(file)? };
     // A hint not to read ahead.

@@ -23,7 +23,8 @@ pub trait Dir: Send + Sync + Debug {
     fn list(&self) -> io::Result<Vec<String>>;
     /// Creates `name` for reading and writing; an existing file is [`io::ErrorKind::AlreadyExists`].
     fn create(&self, name: &str) -> io::Result<Arc<dyn File>>;
-    /// Opens the existing file `name`, for reading only or for reading and writing.
+    /// Opens the existing file `name`, for reading only or for reading and writing. What is opened for reading only stays as
+    /// it is when it is removed: see [`File::cut_unnamed`].
     fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn File>>;
     /// The permission bits of the file `name`, as UNIX counts them.
     fn mode(&self, name: &str) -> io::Result<u32>;
@@ -65,6 +66,13 @@ pub trait File: Send + Sync + Debug {
     fn sync_data(&self) -> io::Result<()>;
     /// The whole contents, for walking. Only for files that no longer change.
     fn map(&self) -> io::Result<Map>;
+    /// Cuts the file, which is open for writing, to `len` bytes if it has no name any more, and nobody has it open
+    /// for reading only: else false. Nobody in this process may have it open for writing besides, nor have mapped what
+    /// was open so.
+    fn cut_unnamed(&self, len: u64) -> io::Result<bool> {
+        let _ = len;
+        Ok(false)
+    }
     /// The first `len` bytes, for reading here and there. Only where these no longer change; the file may grow.
     fn map_front(&self, len: u64) -> io::Result<Map>;
 }

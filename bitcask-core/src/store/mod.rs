@@ -162,9 +162,7 @@ impl Store {
 
     pub(crate) fn finish(self: &Arc<Self>) -> Result<(), Error> {
         self.sync()?;
-        for segment in self.log.take_sealed() {
-            self.write_hint(segment)?;
-        }
+        self.write_due_hints();
         let active = self.log.trim()?;
         if recovery::has_hint(&*self.log.dir, &active) {
             return Ok(());

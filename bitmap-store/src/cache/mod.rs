@@ -45,6 +45,10 @@ impl Budget {
         self.limit.store(bytes, Ordering::Relaxed);
     }
 
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }

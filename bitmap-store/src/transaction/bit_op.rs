@@ -42,7 +42,7 @@ impl Transaction<'_> {
         let mut operands = Vec::with_capacity(sources.len());
         for key in sources {
             let at = self.at(db, key)?;
-            let Some(entry) = self.read(&at)? else {
+            let Some(entry) = self.read_string(&at)? else {
                 operands.push(Source::Whole(Arc::default()));
                 continue;
             };
@@ -55,6 +55,7 @@ impl Transaction<'_> {
                     let (collection, pages) = (paged.collection.clone(), paged.pages.clone());
                     Source::Paged { at, collection, pages, logged: !entry.touched }
                 }
+                Value::Small(_) | Value::Tree(_) => return Err(Error::WrongType),
             });
         }
         if byte_len == 0 {

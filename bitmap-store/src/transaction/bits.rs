@@ -37,7 +37,7 @@ impl Transaction<'_> {
     /// [`Error::Storage`] or [`Error::Damaged`] if it cannot be read; so for all that read.
     pub fn get_bit(&mut self, db: Db, key: &[u8], offset: u64) -> Result<bool, Error> {
         let at = self.at(db, key)?;
-        let Some(entry) = self.read(&at)? else { return Ok(false) };
+        let Some(entry) = self.read_string(&at)? else { return Ok(false) };
         let Ok(id) = u32::try_from(offset) else { return Ok(false) };
         let (collection, span) = match &entry.value {
             Value::Absent => return Ok(false),
@@ -50,6 +50,7 @@ impl Transaction<'_> {
                 Ok(found) => (paged.collection.clone(), paged.pages[found].span),
                 Err(_) => return Ok(false),
             },
+            Value::Small(_) | Value::Tree(_) => return Err(Error::WrongType),
         };
         Ok(self.page(&at, &collection, span)?.ids.contains(id))
     }
@@ -73,6 +74,7 @@ impl Transaction<'_> {
             return self.set_bit_at(at, id, bit);
         }
         match &mut entry.value {
+            Value::Small(_) | Value::Tree(_) => Err(Error::WrongType),
             Value::Absent => {
                 self.replace(at, Value::Bitmap(Bitmap::default()), None)?;
                 self.set_bit_at(at, id, bit)
@@ -239,7 +241,7 @@ impl Transaction<'_> {
     /// As [`Transaction::get_bit`].
     pub fn count_bits(&mut self, db: Db, key: &[u8], range: Range<u64>) -> Result<u64, Error> {
         let at = self.at(db, key)?;
-        if self.read(&at)?.is_none() {
+        if self.read_string(&at)?.is_none() {
             return Ok(0);
         }
         let (collection, pages) = match self.part(&at)? {
@@ -248,7 +250,7 @@ impl Transaction<'_> {
                 return Ok(match &self.entry(&at)?.value {
                     Value::String(text) => count_in_bytes(&text.bytes, range),
                     Value::Bitmap(bitmap) => ops::count(&bitmap.ids, range),
-                    Value::Absent | Value::Paged(_) => 0,
+                    _ => 0,
                 });
             }
         };
@@ -302,7 +304,7 @@ impl Transaction<'_> {
         range: Range<u64>,
     ) -> Result<Option<u64>, Error> {
         let at = self.at(db, key)?;
-        let Some(entry) = self.read(&at)? else { return Ok(None) };
+        let Some(entry) = self.read_string(&at)? else { return Ok(None) };
         let range = range.start..range.end.min(entry.value.byte_len() * 8);
         if range.is_empty() {
             return Ok(None);
@@ -313,7 +315,7 @@ impl Transaction<'_> {
                 return Ok(match &self.entry(&at)?.value {
                     Value::String(text) => find_in_bytes(&text.bytes, bit, range),
                     Value::Bitmap(bitmap) => ops::find(&bitmap.ids, bit, range),
-                    Value::Absent | Value::Paged(_) => None,
+                    _ => None,
                 });
             }
         };

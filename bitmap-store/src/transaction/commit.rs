@@ -132,15 +132,26 @@ impl Transaction<'_> {
                 entry.stored = Stored { exists: entry.exists(), expires_at, links };
                 entry.touched = false;
                 entry.change = Change::None;
-                if let Value::Paged(paged) = &mut entry.value {
-                    paged.dirty.clear();
+                match &mut entry.value {
+                    Value::Paged(paged) => paged.dirty.clear(),
+                    Value::Tree(tree) => {
+                        tree.dirty.clear();
+                        tree.fresh.clear();
+                    }
+                    _ => {}
                 }
                 Some(entry.memory_bytes())
             });
             for (page_name, written) in one.pages {
                 stripe.cache.update(budget, &page_name, |cached| {
-                    let Cached::Page(page) = cached else {
-                        unreachable!("the name is one of a page")
+                    let page = match cached {
+                        Cached::Page(page) => page,
+                        Cached::TreePage(page) => {
+                            written.note(&mut page.links, moves, locate);
+                            page.logged();
+                            return Some(page.memory_bytes());
+                        }
+                        Cached::Key(_) => unreachable!("the name is one of a page"),
                     };
                     let weigh = page.weigh_after(&written);
                     written.note(&mut page.links, moves, locate);
@@ -184,6 +195,17 @@ fn log_key(
         let (collection, dirty) = (paged.collection.clone(), paged.dirty.clone());
         let logged_already = entry.is_logged();
         log_pages(stripe, shared, held, db, name, &collection, dirty, batch, &mut logged)?;
+        if logged_already {
+            return Ok(logged);
+        }
+        entry = stripe.key(&shared.backing, db, name)?;
+    }
+    if let Value::Tree(tree) = &mut entry.value
+        && !tree.dirty.is_empty()
+    {
+        let dirty = std::mem::take(&mut tree.dirty);
+        let logged_already = entry.is_logged();
+        super::log_tree::log_pages(stripe, shared, held, name, dirty, batch, &mut logged.pages)?;
         if logged_already {
             return Ok(logged);
         }

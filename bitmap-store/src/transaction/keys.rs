@@ -1,6 +1,8 @@
 //! Keys of any type: presence, expiry, renaming, copying, deleting.
 
 use super::{At, Transaction};
+use crate::collection::LARGE;
+use crate::collection::tree::{Small, Tree};
 use crate::layout::{self, Name, Span};
 use crate::text::Text;
 use crate::value::{Bitmap, Cached, Paged, Value};
@@ -26,7 +28,8 @@ impl Transaction<'_> {
     /// # Errors
     /// As [`Transaction::exists`].
     pub fn kind(&mut self, db: Db, key: &[u8]) -> Result<Option<Kind>, Error> {
-        Ok(self.exists(db, key)?.then_some(Kind::String))
+        let at = self.at(db, key)?;
+        Ok(self.read(&at)?.and_then(|entry| entry.value.kind()))
     }
 
     /// How the value of `key` is held, in Redis' terms; `None` if it is missing.
@@ -41,6 +44,16 @@ impl Transaction<'_> {
             Value::String(text) if text.bytes.len() <= EMBEDDED_BYTES => Encoding::Embstr,
             Value::String(_) | Value::Absent => Encoding::Raw,
             Value::Bitmap(_) | Value::Paged(_) => Encoding::Bitmap,
+            Value::Small(Small { kind, flags, .. }) | Value::Tree(Tree { kind, flags, .. }) => {
+                match (kind, flags & LARGE != 0) {
+                    (Kind::String, _) => unreachable!("a collection is no string"),
+                    (Kind::List, _) => Encoding::Quicklist,
+                    (Kind::Hash | Kind::SortedSet, false) => Encoding::Listpack,
+                    (Kind::Set, false) => Encoding::Intset,
+                    (Kind::Hash | Kind::Set, true) => Encoding::Hashtable,
+                    (Kind::SortedSet, true) => Encoding::Skiplist,
+                }
+            }
         }))
     }
 
@@ -53,6 +66,16 @@ impl Transaction<'_> {
         let at = self.at(db, key)?;
         let Some(entry) = self.read(&at)? else { return Ok(None) };
         let mut bytes = entry.memory_bytes() + at.name.len();
+        if let Value::Tree(tree) = &entry.value {
+            let prefix = layout::pages(db, tree.id);
+            let stripe = self.guards.stripe(at.stripe);
+            for name in stripe.pages(&prefix) {
+                if let Some(Cached::TreePage(page)) = stripe.cache.peek(&name) {
+                    bytes += page.memory_bytes() + name.len();
+                }
+            }
+            return Ok(Some(bytes as u64));
+        }
         if let Value::Paged(paged) = &entry.value {
             let (id, spans) =
                 (paged.collection.id, paged.pages.iter().map(|p| p.span).collect::<Vec<_>>());
@@ -124,6 +147,9 @@ impl Transaction<'_> {
         if let Value::Paged(paged) = &value {
             self.move_pages(&from, &to, paged);
         }
+        if let Value::Tree(tree) = &value {
+            self.move_tree_pages(&from, &to, tree.id);
+        }
         self.replace(&to, value, expires_at)
     }
 
@@ -144,6 +170,28 @@ impl Transaction<'_> {
                 let cache = &mut self.guards.stripe(to.stripe).cache;
                 cache.insert(budget, &name, Cached::Page(page), weight);
             }
+        }
+    }
+
+    /// As [`Transaction::move_pages`], of a collection.
+    fn move_tree_pages(&mut self, from: &At, to: &At, id: u64) {
+        if from.stripe == to.stripe {
+            return;
+        }
+        let budget = &self.shared.backing.budget;
+        let stripe = self.guards.stripe(from.stripe);
+        let mut dirty = Vec::new();
+        for name in stripe.pages(&layout::pages(from.db, id)) {
+            if let Some(Cached::TreePage(page)) = stripe.cache.remove(budget, &name)
+                && page.dirty
+            {
+                dirty.push((name, page));
+            }
+        }
+        for (name, page) in dirty {
+            let weight = page.memory_bytes();
+            let cache = &mut self.guards.stripe(to.stripe).cache;
+            cache.insert(budget, &name, Cached::TreePage(page), weight);
         }
     }
 
@@ -174,10 +222,18 @@ impl Transaction<'_> {
                 byte_len: bitmap.byte_len,
                 ..Bitmap::default()
             }),
-            Value::Absent | Value::Paged(_) => Value::Absent,
+            Value::Small(small) => {
+                Value::Small(Small::new(small.kind, small.flags, small.leaf.clone()))
+            }
+            Value::Absent | Value::Paged(_) | Value::Tree(_) => Value::Absent,
         };
+        let is_tree = matches!(entry.value, Value::Tree(_));
         if !replace && self.read(&to)?.is_some() {
             return Ok(false);
+        }
+        if is_tree {
+            self.copy_tree(&from, &to, expires_at)?;
+            return Ok(true);
         }
         let Some((collection, byte_len, pages)) = pages else {
             self.replace(&to, value, expires_at)?;

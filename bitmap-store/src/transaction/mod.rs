@@ -6,19 +6,26 @@
 
 mod bit_op;
 mod bits;
+mod collection;
+#[cfg(test)]
+mod collection_tests;
 mod commit;
+mod hash;
 mod keys;
 mod libraries;
+mod log_tree;
 mod number;
 mod search;
 mod strings;
+mod walk;
 
 use crate::keyspace::Shared;
 use crate::layout::{self, Name, Span};
 use crate::stripe::{STRIPES, Stripe};
 use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
-use crate::{Db, Error, MAX_KEY_BYTES};
+use crate::{Db, Error, Kind, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
+pub(crate) use number::integer;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -40,7 +47,13 @@ pub struct Transaction<'a> {
     found: bool,
     /// Nobody is told of what it changes: no value is another one.
     quiet: bool,
+    /// Up to here the cache may grow before it is looked through again for what can be let go of.
+    crowded: usize,
 }
+
+/// A cache that is larger than it may be, and cannot be made smaller, grows by one of this many parts of that before it is
+/// tried again.
+const CROWDED_SHARE: usize = 64;
 
 /// What has been done and is not in the log yet.
 #[derive(Default)]
@@ -150,7 +163,7 @@ struct At {
 impl<'a> Transaction<'a> {
     pub(crate) fn new(shared: &'a Shared, guards: Guards<'a>, now: UnixMillis) -> Self {
         let (pending, seen) = (Pending::default(), Position::default());
-        Transaction { shared, guards, now, pending, seen, found: false, quiet: false }
+        Transaction { shared, guards, now, pending, seen, found: false, quiet: false, crowded: 0 }
     }
 
     /// The time that it was begun at: what decides about expiries.
@@ -210,6 +223,14 @@ impl<'a> Transaction<'a> {
         Ok(self.found.then_some(entry))
     }
 
+    /// As [`Transaction::read`], of a key that must hold a string.
+    fn read_string(&mut self, at: &At) -> Result<Option<&mut KeyEntry>, Error> {
+        match self.read(at)? {
+            Some(entry) if entry.value.kind() != Some(Kind::String) => Err(Error::WrongType),
+            found => Ok(found),
+        }
+    }
+
     /// The key's entry, to be changed: from now on the transaction's own. What had expired is gone.
     fn touch(&mut self, at: &At) -> Result<&mut KeyEntry, Error> {
         let now = self.now;
@@ -261,6 +282,11 @@ impl<'a> Transaction<'a> {
 
     /// Drops a value's pages.
     fn discard(&mut self, at: &At, value: Value) {
+        if let Value::Tree(tree) = &value {
+            let stripe = self.guards.stripe(at.stripe);
+            stripe.forget_pages(&self.shared.backing.budget, &layout::pages(at.db, tree.id));
+            self.pending.dropped.push((at.db, tree.id));
+        }
         if let Value::Paged(paged) = value {
             let stripe = self.guards.stripe(at.stripe);
             for page in &paged.pages {
@@ -290,9 +316,12 @@ impl<'a> Transaction<'a> {
         }
         for (stripe, name) in &pending.touched {
             let stripe = self.guards.stripe(*stripe);
-            if let Some(Cached::Key(KeyEntry { value: Value::Paged(paged), .. })) =
-                stripe.cache.remove(budget, name)
-            {
+            let Some(Cached::Key(entry)) = stripe.cache.remove(budget, name) else { continue };
+            if let Value::Tree(tree) = &entry.value {
+                // Clean ones, too: see below.
+                stripe.forget_pages(budget, &layout::pages(Db(name[0]), tree.id));
+            }
+            if let Value::Paged(paged) = entry.value {
                 // Clean ones, too: the bitmap may have come from another stripe, and goes back there. Whoever
                 // found them here later would find what they were then.
                 let spans = paged.pages.iter().map(|page| page.span).chain(paged.dirty);
@@ -308,13 +337,17 @@ impl<'a> Transaction<'a> {
     /// hold: one transaction may go through any number.
     fn make_room(&mut self) {
         let budget = &self.shared.backing.budget;
-        if !budget.exceeded() {
+        // With millions of changed values, nothing can be let go of, and looking at each step would take long.
+        if !budget.exceeded() || budget.used() < self.crowded {
             return;
         }
         for stripe in self.guards.iter() {
             while budget.exceeded() && stripe.cache.evict_unless(budget, Cached::is_touched) {}
         }
         self.shared.evict();
+        if budget.exceeded() {
+            self.crowded = budget.used() + budget.limit() / CROWDED_SHARE;
+        }
     }
 
     /// Brings the cache back to its budget, the own stripes first.

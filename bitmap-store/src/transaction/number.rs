@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// The integer that `text` is, if it is written as Redis writes it: no sign but a minus, no leading zeros.
-pub(super) fn integer(text: &[u8]) -> Option<i64> {
+pub(crate) fn integer(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let plain = match digits {
         [] => false,

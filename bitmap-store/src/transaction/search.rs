@@ -7,6 +7,7 @@ use super::Transaction;
 use crate::cursor::between;
 use crate::glob::Glob;
 use crate::layout;
+use crate::record;
 use crate::value::Cached;
 use crate::{Db, Kind};
 use std::collections::{BTreeMap, HashSet};
@@ -107,9 +108,23 @@ impl Transaction<'_> {
         found.extend(own.map(|(key, _)| key));
         found.retain(|key| {
             glob.is_none_or(|glob| glob.matches(key))
-                && kind.is_none_or(|kind| kind == Kind::String)
+                && kind.is_none_or(|kind| self.kind_in_passing(db, key) == Some(kind))
         });
         (cursor, found)
+    }
+
+    /// The type of a key whose stripe is perhaps not held: one look at its newest record, unless it is this
+    /// transaction's own. `None` if it cannot be told.
+    fn kind_in_passing(&mut self, db: Db, key: &[u8]) -> Option<Kind> {
+        let name = layout::key(db, key);
+        let own = self.pending.touched.iter().find(|(_, own)| **own == *name);
+        if let Some((stripe, _)) = own
+            && let Some(Cached::Key(entry)) = self.guards.stripe(*stripe).cache.peek(&name)
+        {
+            return entry.value.kind();
+        }
+        let newest = self.shared.backing.log.newest(&name).ok().flatten();
+        newest.and_then(|value| record::kind(&value).ok())
     }
 
     /// A key chosen by `choose(n)`, a number below n; not quite uniformly. `None` without keys.

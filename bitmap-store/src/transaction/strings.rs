@@ -20,7 +20,7 @@ impl Transaction<'_> {
     /// [`Error::Storage`] or [`Error::Damaged`] if it cannot be read; so for all that read.
     pub fn get(&mut self, db: Db, key: &[u8]) -> Result<Option<Bytes>, Error> {
         let at = self.at(db, key)?;
-        let Some(entry) = self.read(&at)? else { return Ok(None) };
+        let Some(entry) = self.read_string(&at)? else { return Ok(None) };
         if let Value::String(text) = &entry.value {
             return Ok(Some(text.bytes.clone()));
         }
@@ -60,7 +60,7 @@ impl Transaction<'_> {
     /// As [`Transaction::get`].
     pub fn strlen(&mut self, db: Db, key: &[u8]) -> Result<u64, Error> {
         let at = self.at(db, key)?;
-        Ok(self.read(&at)?.map_or(0, |entry| entry.value.byte_len()))
+        Ok(self.read_string(&at)?.map_or(0, |entry| entry.value.byte_len()))
     }
 
     /// Appends to the string at `key`, a missing one being empty; returns its new length. Logs only what is
@@ -72,7 +72,7 @@ impl Transaction<'_> {
         let at = self.at(db, key)?;
         let len = self.strlen(db, key)? + tail.len() as u64;
         check_len(len)?;
-        let old = self.read(&at)?.map(|entry| matches!(entry.value, Value::String(_)));
+        let old = self.read_string(&at)?.map(|entry| matches!(entry.value, Value::String(_)));
         if tail.is_empty() && old == Some(false) {
             // It stays the bitmap that it is; but whoever watches it is told, as by Redis.
             self.touch(&at)?;
@@ -95,7 +95,7 @@ impl Transaction<'_> {
     /// As [`Transaction::get`].
     pub fn get_range(&mut self, db: Db, key: &[u8], start: i64, end: i64) -> Result<Bytes, Error> {
         let at = self.at(db, key)?;
-        let Some(entry) = self.read(&at)? else { return Ok(Bytes::new()) };
+        let Some(entry) = self.read_string(&at)? else { return Ok(Bytes::new()) };
         let len = entry.value.byte_len() as i64;
         if start < 0 && end < 0 && start > end {
             return Ok(Bytes::new());
@@ -130,7 +130,7 @@ impl Transaction<'_> {
             return self.strlen(db, key);
         }
         check_len(offset.saturating_add(bytes.len() as u64))?;
-        let there = self.read(&at)?;
+        let there = self.read_string(&at)?;
         let is_bitmap =
             matches!(there, Some(KeyEntry { value: Value::Bitmap(_) | Value::Paged(_), .. }));
         if is_bitmap && bytes.len() <= FEW_BYTES {
@@ -178,6 +178,7 @@ impl Transaction<'_> {
 
     /// The key's string, to be changed. A bitmap becomes one; a missing key an empty one.
     fn text(&mut self, at: &At) -> Result<&mut Text, Error> {
+        self.read_string(at)?;
         let entry = self.touch(at)?;
         let expires_at = entry.expires_at;
         if !matches!(entry.value, Value::String(_)) {
@@ -206,6 +207,7 @@ impl Transaction<'_> {
                 return Ok(out.into());
             }
             Value::Paged(paged) => (paged.collection.clone(), paged.pages.clone()),
+            Value::Small(_) | Value::Tree(_) => return Err(Error::WrongType),
         };
         out.resize(len, 0);
         for page in pages {

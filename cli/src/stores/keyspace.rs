@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::report::{Report, Value as Figure};
 use crate::target::now;
 use bitcask_core::UnixMillis;
-use bitmap_store::{Db, Encoding, Keyspace};
+use bitmap_store::{Db, Encoding, Keyspace, Kind};
 
 pub struct KeyspaceStore {
     keyspace: Keyspace,
@@ -36,16 +36,23 @@ impl Store for KeyspaceStore {
         let mut transaction = self.keyspace.begin([(db, key)], now());
         let Some(expires_at) = transaction.expiry(db, key)? else { return Ok(None) };
         let encoding = transaction.encoding(db, key)?;
-        let bytes = transaction.strlen(db, key)?;
+        let kind = transaction.kind(db, key)?.unwrap_or(Kind::String);
         let mut report = Report::default();
-        let kind = match encoding {
-            Some(Encoding::Bitmap) => "bitmap",
-            _ => "string",
-        };
+        let name = if encoding == Some(Encoding::Bitmap) { "bitmap" } else { kind.text() };
         report
-            .add("kind", Figure::text(kind))
-            .add("expires_at", Figure::or(expires_at.map(Figure::moment), "never"))
-            .add("value_bytes", Figure::count(bytes));
+            .add("kind", Figure::text(name))
+            .add("expires_at", Figure::or(expires_at.map(Figure::moment), "never"));
+        match kind {
+            Kind::String => {}
+            Kind::Hash => {
+                let fields = transaction.hash_len(db, key)?;
+                report.add("fields", Figure::count(fields));
+                return Ok(Some(report));
+            }
+            _ => return Ok(Some(report)),
+        }
+        let bytes = transaction.strlen(db, key)?;
+        report.add("value_bytes", Figure::count(bytes));
         if encoding == Some(Encoding::Bitmap) {
             report.add("bits_set", Figure::count(transaction.count_bits(db, key, 0..bytes * 8)?));
         }

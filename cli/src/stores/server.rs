@@ -212,17 +212,25 @@ impl Store for ServerStore {
         if kind == "none" {
             return Ok(None);
         }
-        let (ttl, bytes) =
-            (self.connection.call(&[b"PTTL", key])?, self.connection.call(&[b"STRLEN", key])?);
-        let (Reply::Int(ttl), Reply::Int(bytes)) = (ttl, bytes) else {
+        let Reply::Int(ttl) = self.connection.call(&[b"PTTL", key])? else {
             return Err(self.connection.unexpected());
+        };
+        let size: Option<(_, &[u8])> = match &*kind {
+            "string" => Some(("value_bytes", b"STRLEN")),
+            "hash" => Some(("fields", b"HLEN")),
+            _ => None,
         };
         let expires_at = u64::try_from(ttl).ok().map(|ms| UnixMillis(now().0 + ms));
         let mut report = Report::default();
         report
             .add("kind", Figure::text(kind))
-            .add("expires_at", Figure::or(expires_at.map(Figure::moment), "never"))
-            .add("value_bytes", Figure::count(bytes.unsigned_abs()));
+            .add("expires_at", Figure::or(expires_at.map(Figure::moment), "never"));
+        if let Some((name, command)) = size {
+            let Reply::Int(size) = self.connection.call(&[command, key])? else {
+                return Err(self.connection.unexpected());
+            };
+            report.add(name, Figure::count(size.unsigned_abs()));
+        }
         Ok(Some(report))
     }
 

@@ -341,8 +341,7 @@ fn begin<'s>(
     if flags.has(Flags::UNLOCKED) {
         return Ok(server.keyspace.begin([], now));
     }
-    let keys =
-        KeyPositions::in_request(command.spec.keys, request).filter_map(|i| request.get(i));
+    let keys = KeyPositions::in_request(command.spec.keys, request).filter_map(|i| request.get(i));
     if flags.has(Flags::OTHER_DB) {
         let everywhere = keys.flat_map(|key| (0..DATABASES).map(move |db| (Db(db), key)));
         return begin_keys(server, everywhere, now);

@@ -17,23 +17,37 @@ pub(crate) enum Category {
     Admin,
     Fast,
     Slow,
+    Blocking,
     Dangerous,
     Connection,
     Transaction,
+    Set,
+    SortedSet,
+    List,
+    Hash,
+    HyperLogLog,
+    PubSub,
     Scripting,
 }
 
 impl Category {
     /// In Redis' order.
-    pub(crate) const ALL: [Category; 12] = [
+    pub(crate) const ALL: [Category; 19] = [
         Category::Keyspace,
         Category::Read,
         Category::Write,
+        Category::Set,
+        Category::SortedSet,
+        Category::List,
+        Category::Hash,
         Category::String,
         Category::Bitmap,
+        Category::HyperLogLog,
+        Category::PubSub,
         Category::Admin,
         Category::Fast,
         Category::Slow,
+        Category::Blocking,
         Category::Dangerous,
         Category::Connection,
         Category::Transaction,
@@ -53,6 +67,13 @@ impl Category {
             Category::Dangerous => "dangerous",
             Category::Connection => "connection",
             Category::Transaction => "transaction",
+            Category::Blocking => "blocking",
+            Category::Set => "set",
+            Category::SortedSet => "sortedset",
+            Category::List => "list",
+            Category::Hash => "hash",
+            Category::HyperLogLog => "hyperloglog",
+            Category::PubSub => "pubsub",
             Category::Scripting => "scripting",
         }
     }
@@ -83,9 +104,14 @@ impl Category {
                     || spec.group == Group::Connection && spec.flags != Flags::NONE
             }
             Category::Transaction => spec.group == Group::Transactions,
-            Category::Scripting => {
-                spec.group == Group::Scripting && spec.subcommands.is_empty()
-            }
+            Category::Blocking => spec.flags.has(Flags::BLOCKING),
+            Category::Set => spec.group == Group::Set,
+            Category::SortedSet => spec.group == Group::SortedSet,
+            Category::List => spec.group == Group::List,
+            Category::Hash => spec.group == Group::Hash,
+            Category::HyperLogLog => spec.group == Group::HyperLogLog,
+            Category::PubSub => spec.group == Group::PubSub,
+            Category::Scripting => spec.group == Group::Scripting && spec.subcommands.is_empty(),
         }
     }
 }
@@ -181,6 +207,9 @@ pub(crate) fn markdown() -> String {
          command.\n",
     );
     for group in Group::ALL {
+        if table().all().iter().all(|command| command.spec.group != group) {
+            continue;
+        }
         let name = group.name();
         let title = name[..1].to_ascii_uppercase() + &name[1..];
         let _ = write!(

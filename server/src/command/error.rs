@@ -10,6 +10,7 @@ pub(crate) struct CommandError(pub Cow<'static, str>);
 #[allow(dead_code)] // one vocabulary for all families
 impl CommandError {
     pub(crate) const SYNTAX: Self = Self::text("ERR syntax error");
+    pub(crate) const INVALID_CURSOR: Self = Self::text("ERR invalid cursor");
     pub(crate) const NOT_INTEGER: Self = Self::text("ERR value is not an integer or out of range");
     pub(crate) const NOT_FLOAT: Self = Self::text("ERR value is not a valid float");
     pub(crate) const BIT_OFFSET: Self =
@@ -36,7 +37,8 @@ impl CommandError {
         "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
     );
     /// A script has touched a key that it did not name. No client sees this: the script runs again, with all keys.
-    pub(crate) const ELSEWHERE: Self = Self::text("ERR the script touches a key that it has not named");
+    pub(crate) const ELSEWHERE: Self =
+        Self::text("ERR the script touches a key that it has not named");
 
     /// The code of what the log refuses.
     pub(crate) const REFUSED: &str = "MISCONF";
@@ -104,6 +106,9 @@ impl From<Error> for CommandError {
             Error::NotFloat => Self::NOT_FLOAT,
             Error::Overflow => Self::OVERFLOW,
             Error::NanOrInfinity => Self::text("ERR increment would produce NaN or Infinity"),
+            Error::NotFinite => Self::text("ERR value is NaN or Infinity"),
+            Error::FieldNotInteger => Self::text("ERR hash value is not an integer"),
+            Error::FieldNotFloat => Self::text("ERR hash value is not a float"),
             Error::NoSuchKey => Self::NO_SUCH_KEY,
             damaged if damaged.is_damage() => Self::new(format!("{} {damaged}", Self::DAMAGED)),
             Error::Storage(cause) => Self::new(format!(

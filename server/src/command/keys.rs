@@ -16,7 +16,8 @@ impl KeyPositions {
         let Ok(at @ 1..) = usize::try_from(keys.counted_at) else {
             return KeyPositions::of(keys, request.len());
         };
-        let count = request.get(at).and_then(parse_int).and_then(|count| usize::try_from(count).ok());
+        let count =
+            request.get(at).and_then(parse_int).and_then(|count| usize::try_from(count).ok());
         let fits = |count: &usize| *count < request.len() - at;
         let count = count.filter(fits).unwrap_or(0);
         KeyPositions { next: at + 1, last: at + count, step: 1 }

@@ -241,24 +241,37 @@ impl Keys {
 }
 
 /// The chapter of the documentation that a command belongs to.
+#[allow(dead_code)] // the chapters of Redis, whether or not a command of ours is in each
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Group {
     Generic,
     String,
+    List,
+    Set,
+    SortedSet,
+    Hash,
     Bitmap,
-    Transactions,
+    HyperLogLog,
+    PubSub,
     Scripting,
+    Transactions,
     Connection,
     Server,
 }
 
 impl Group {
-    pub(crate) const ALL: [Group; 7] = [
+    pub(crate) const ALL: [Group; 13] = [
         Group::Generic,
         Group::String,
+        Group::List,
+        Group::Set,
+        Group::SortedSet,
+        Group::Hash,
         Group::Bitmap,
-        Group::Transactions,
+        Group::HyperLogLog,
+        Group::PubSub,
         Group::Scripting,
+        Group::Transactions,
         Group::Connection,
         Group::Server,
     ];
@@ -268,9 +281,15 @@ impl Group {
         match self {
             Group::Generic => "generic",
             Group::String => "string",
+            Group::List => "list",
+            Group::Set => "set",
+            Group::SortedSet => "sorted-set",
+            Group::Hash => "hash",
             Group::Bitmap => "bitmap",
-            Group::Transactions => "transactions",
+            Group::HyperLogLog => "hyperloglog",
+            Group::PubSub => "pubsub",
             Group::Scripting => "scripting",
+            Group::Transactions => "transactions",
             Group::Connection => "connection",
             Group::Server => "server",
         }

@@ -2,8 +2,8 @@
 
 use super::script::{READS, RUN, RUN_RO, WRITES, bulk, input};
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
-use crate::script::functions::{self, Library, Policy};
 use crate::script;
+use crate::script::functions::{self, Library, Policy};
 use bitmap_store::{Bytes, Glob};
 use resp::Reply;
 
@@ -89,11 +89,7 @@ const FUNCTION: &[CommandSpec] = &[
             "O(1)",
             "Return information about the function currently running (name, description, duration)",
         )
-        .tips(&[
-            "nondeterministic_output",
-            "request_policy:all_shards",
-            "response_policy:special",
-        ]),
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
 ];
 
 /// `FCALL function numkeys [key …] [arg …]`

@@ -134,27 +134,8 @@ fn keys(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
 fn scan(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    let cursor = parse_cursor(args.next()?).ok_or(CommandError::text("ERR invalid cursor"))?;
-    let mut glob = None;
-    let mut count = 10;
-    let mut kind_name = None;
-    while !args.is_empty() {
-        if args.len() < 2 {
-            return Err(CommandError::SYNTAX);
-        } else if args.keyword("COUNT") {
-            let wanted = args.int()?;
-            if wanted < 1 {
-                return Err(CommandError::SYNTAX);
-            }
-            count = usize::try_from(wanted).unwrap_or(usize::MAX);
-        } else if args.keyword("MATCH") {
-            glob = Some(Glob::new(args.next()?));
-        } else if args.keyword("TYPE") {
-            kind_name = Some(args.next()?);
-        } else {
-            return Err(CommandError::SYNTAX);
-        }
-    }
+    let cursor = parse_cursor(args.next()?).ok_or(CommandError::INVALID_CURSOR)?;
+    let ScanOptions { glob, count, kind_name } = ScanOptions::parse(args, true)?;
     let kind = kind_name.map(parse_kind);
     let (next, mut found) = cx.tx.scan(cx.db, cursor, count, glob.as_ref(), kind.flatten());
     // No key is of a type that does not exist; the scan goes its way all the same, as in Redis 7.0.
@@ -162,6 +143,38 @@ fn scan(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
         found.clear();
     }
     Ok(Reply::Array(vec![Reply::bulk(next.to_string()), names(found)]))
+}
+
+/// What comes after the cursor in the commands of the SCAN family.
+pub(super) struct ScanOptions<'a> {
+    pub(super) glob: Option<Glob>,
+    pub(super) count: usize,
+    kind_name: Option<&'a [u8]>,
+}
+
+impl<'a> ScanOptions<'a> {
+    /// Reads `[MATCH pattern] [COUNT count]`, and `[TYPE type]` of keys.
+    pub(super) fn parse(mut args: Args<'a>, of_keys: bool) -> Result<Self, CommandError> {
+        let mut options = ScanOptions { glob: None, count: 10, kind_name: None };
+        while !args.is_empty() {
+            if args.len() < 2 {
+                return Err(CommandError::SYNTAX);
+            } else if args.keyword("COUNT") {
+                let wanted = args.int()?;
+                if wanted < 1 {
+                    return Err(CommandError::SYNTAX);
+                }
+                options.count = usize::try_from(wanted).unwrap_or(usize::MAX);
+            } else if args.keyword("MATCH") {
+                options.glob = Some(Glob::new(args.next()?));
+            } else if of_keys && args.keyword("TYPE") {
+                options.kind_name = Some(args.next()?);
+            } else {
+                return Err(CommandError::SYNTAX);
+            }
+        }
+        Ok(options)
+    }
 }
 
 /// `RANDOMKEY`
@@ -240,12 +253,12 @@ pub(super) fn parse_db(args: &mut Args<'_>) -> Result<Db, CommandError> {
 
 /// The type of this name, whatever its case.
 fn parse_kind(name: &[u8]) -> Option<Kind> {
-    [Kind::String].into_iter().find(|kind| kind.text().as_bytes().eq_ignore_ascii_case(name))
+    Kind::ALL.into_iter().find(|kind| kind.text().as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// A cursor as C's `strtoul` reads it, which is what Redis does: leading zeros, a sign and nothing at
 /// all are fine, blanks and what exceeds 64 bits are not.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
+pub(super) fn parse_cursor(text: &[u8]) -> Option<u64> {
     let (negative, digits) = match text {
         [] => return Some(0),
         [b'-', digits @ ..] => (true, digits),
@@ -290,6 +303,7 @@ mod tests {
     #[test]
     fn names_of_types_are_known_whatever_their_case() {
         assert_eq!(parse_kind(b"STRing"), Some(Kind::String));
+        assert_eq!(parse_kind(b"Hash"), Some(Kind::Hash));
         assert_eq!(parse_kind(b"nonsense"), None);
     }
 }

@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod expire;
 mod function;
+mod hash;
 mod introspection;
 mod keys;
 mod script;
@@ -17,11 +18,12 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 12] = [
+pub(crate) const FAMILIES: [&[CommandSpec]; 13] = [
     keys::COMMANDS,
     expire::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
+    hash::COMMANDS,
     transaction::COMMANDS,
     script::COMMANDS,
     function::COMMANDS,

@@ -90,10 +90,7 @@ const SCRIPT: &[CommandSpec] = &[
 ];
 
 /// The number of keys and where they are, which is behind the script; `bad` is the error if that is no number.
-pub(super) fn input<'r>(
-    mut args: Args<'r>,
-    bad: CommandError,
-) -> Result<Input<'r>, CommandError> {
+pub(super) fn input<'r>(mut args: Args<'r>, bad: CommandError) -> Result<Input<'r>, CommandError> {
     args.next()?;
     let keys = parse_int(args.next()?).ok_or(bad)?;
     if keys > args.len() as i64 {
@@ -150,7 +147,8 @@ fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 
 /// `SCRIPT FLUSH [ASYNC|SYNC]`
 fn flush(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    let known = args.is_empty() || args.len() == 1 && (args.keyword("ASYNC") || args.keyword("SYNC"));
+    let known =
+        args.is_empty() || args.len() == 1 && (args.keyword("ASYNC") || args.keyword("SYNC"));
     if !known {
         return Err(CommandError::text("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
     }

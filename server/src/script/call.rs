@@ -91,7 +91,9 @@ impl<'c, 'a> Caller<'c, 'a> {
 impl Host for Caller<'_, '_> {
     fn call(&mut self, args: &MultiValue, resp3: bool) -> Reply {
         if args.is_empty() {
-            return Reply::error("ERR Please specify at least one argument for this redis lib call");
+            return Reply::error(
+                "ERR Please specify at least one argument for this redis lib call",
+            );
         }
         self.request.clear();
         for arg in args {
@@ -123,9 +125,9 @@ impl Drop for Caller<'_, '_> {
 fn resolve(request: resp::Args<'_>) -> Result<&'static Command, CommandError> {
     match table().lookup(request) {
         Lookup::Found(command) if command.spec.accepts(request.len()) => Ok(command),
-        Lookup::Found(_) => Err(CommandError::text(
-            "ERR Wrong number of args calling Redis command from script",
-        )),
+        Lookup::Found(_) => {
+            Err(CommandError::text("ERR Wrong number of args calling Redis command from script"))
+        }
         Lookup::Unknown | Lookup::UnknownSubcommand(_) => {
             Err(CommandError::text("ERR Unknown Redis command called from script"))
         }

@@ -45,7 +45,8 @@ struct Echo;
 
 impl Host for Echo {
     fn call(&mut self, args: &MultiValue, _: bool) -> Reply {
-        let text = args.get(1).and_then(mlua::Value::as_string).map(|text| text.as_bytes().to_vec());
+        let text =
+            args.get(1).and_then(mlua::Value::as_string).map(|text| text.as_bytes().to_vec());
         Reply::bulk(text.unwrap_or_default())
     }
 }
@@ -62,13 +63,11 @@ pub fn script(bytes: &[u8]) {
     let (format, data) = rest.split_at(usize::from(len).min(rest.len()));
     let _ = payload::parse(data);
     ENGINE.with_borrow_mut(|engine| {
-        let mut used = engine
-            .take()
-            .unwrap_or_else(|| Engine::new(64 << 20).expect("Lua starts"));
+        let mut used = engine.take().unwrap_or_else(|| Engine::new(64 << 20).expect("Lua starts"));
         let digest = sha1(SCRIPT);
-        let script = used.compiled(&digest).unwrap_or_else(|| {
-            used.compile(digest, SCRIPT, None).expect("the script compiles")
-        });
+        let script = used
+            .compiled(&digest)
+            .unwrap_or_else(|| used.compile(digest, SCRIPT, None).expect("the script compiles"));
         let reply = used.run_script(&script, ("fuzz", 0), [], [data, format], &mut Echo);
         // Out of memory is an error; then the state is not used again.
         if used.is_healthy() {

@@ -2,8 +2,8 @@
 
 use super::pool::lock;
 use crate::clock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// So many instructions of Lua's run between two looks at the limits: about a millisecond.
@@ -104,7 +104,8 @@ impl Control {
             // back already.
             tokio::task::block_in_place(|| std::thread::sleep(Duration::from_micros(200)));
         }
-        if self.is_loading() && self.running_millis().is_some_and(|millis| millis > LOADING_MILLIS) {
+        if self.is_loading() && self.running_millis().is_some_and(|millis| millis > LOADING_MILLIS)
+        {
             self.kill();
         }
         let stop = self.killed.load(Ordering::Acquire);

@@ -11,9 +11,9 @@ mod call;
 mod chance;
 mod convert;
 mod engine;
+pub(crate) mod functions;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-pub(crate) mod functions;
 mod libraries;
 mod library;
 mod limits;

@@ -113,9 +113,9 @@ fn random(lua: &Lua, native: &Table, state: &Arc<State>) -> Result<()> {
     let of = Arc::clone(state);
     let random = lua.create_function(move |lua, args: MultiValue| {
         let wrong = |position, why| Raised::argument(lua, position, "random", why);
-        let integer = |position: usize| Ok::<_, mlua::Error>(
-            bits::number(lua, &args, position, "random")? as i64 as i32
-        );
+        let integer = |position: usize| {
+            Ok::<_, mlua::Error>(bits::number(lua, &args, position, "random")? as i64 as i32)
+        };
         let drawn = super::pool::lock(&of.chance).next();
         match args.len() {
             0 => Ok(drawn),
@@ -128,7 +128,8 @@ fn random(lua: &Lua, native: &Table, state: &Arc<State>) -> Result<()> {
                 if low > high {
                     return Err(wrong(2, "interval is empty"));
                 }
-                Ok((drawn * f64::from(high.wrapping_sub(low).wrapping_add(1))).floor() + f64::from(low))
+                Ok((drawn * f64::from(high.wrapping_sub(low).wrapping_add(1))).floor()
+                    + f64::from(low))
             }
             _ => Err(Raised::here(lua, "wrong number of arguments")),
         }
@@ -149,7 +150,8 @@ fn constants(lua: &Lua, levels_only: bool) -> Result<Table> {
     for (name, number) in numbers {
         table.raw_set(*name, *number)?;
     }
-    let version = REDIS_VERSION.split('.').fold(0, |sum, part| sum << 8 | part.parse().unwrap_or(0));
+    let version =
+        REDIS_VERSION.split('.').fold(0, |sum, part| sum << 8 | part.parse().unwrap_or(0));
     table.raw_set("REDIS_VERSION", REDIS_VERSION)?;
     table.raw_set("REDIS_VERSION_NUM", version)?;
     Ok(table)
@@ -159,30 +161,38 @@ fn constants(lua: &Lua, levels_only: bool) -> Result<Table> {
 fn redis(lua: &Lua, state: &Arc<State>) -> Result<Table> {
     let redis = constants(lua, false)?;
     redis.raw_set("log", lua.create_function(log)?)?;
-    redis.raw_set("sha1hex", lua.create_function(|_, args: MultiValue| {
-        let digest = match args.len() {
-            1 => with_argument14(&args[0], |bytes| hex(&sha1(bytes))),
-            _ => return Err(Raised::reply("ERR wrong number of arguments")),
-        };
-        Ok(digest)
-    })?)?;
-    redis.raw_set("error_reply", lua.create_function(|lua, args: MultiValue| {
-        single_field(lua, &args, "err")
-    })?)?;
-    redis.raw_set("status_reply", lua.create_function(|lua, args: MultiValue| {
-        single_field(lua, &args, "ok")
-    })?)?;
+    redis.raw_set(
+        "sha1hex",
+        lua.create_function(|_, args: MultiValue| {
+            let digest = match args.len() {
+                1 => with_argument14(&args[0], |bytes| hex(&sha1(bytes))),
+                _ => return Err(Raised::reply("ERR wrong number of arguments")),
+            };
+            Ok(digest)
+        })?,
+    )?;
+    redis.raw_set(
+        "error_reply",
+        lua.create_function(|lua, args: MultiValue| single_field(lua, &args, "err"))?,
+    )?;
+    redis.raw_set(
+        "status_reply",
+        lua.create_function(|lua, args: MultiValue| single_field(lua, &args, "ok"))?,
+    )?;
     let of = Arc::clone(state);
-    redis.raw_set("setresp", lua.create_function(move |_, args: MultiValue| {
-        if args.len() != 1 {
-            return Err(Raised::reply("ERR redis.setresp() requires one argument."));
-        }
-        match integer(&args[0]) {
-            Some(version @ 2..=3) => of.resp3.store(version == 3, Ordering::Relaxed),
-            _ => return Err(Raised::reply("ERR RESP version must be 2 or 3.")),
-        }
-        Ok(())
-    })?)?;
+    redis.raw_set(
+        "setresp",
+        lua.create_function(move |_, args: MultiValue| {
+            if args.len() != 1 {
+                return Err(Raised::reply("ERR redis.setresp() requires one argument."));
+            }
+            match integer(&args[0]) {
+                Some(version @ 2..=3) => of.resp3.store(version == 3, Ordering::Relaxed),
+                _ => return Err(Raised::reply("ERR RESP version must be 2 or 3.")),
+            }
+            Ok(())
+        })?,
+    )?;
     redis.raw_set("replicate_commands", lua.create_function(|_, ()| Ok(true))?)?;
     redis.raw_set("set_repl", lua.create_function(|_, args: MultiValue| {
         if args.len() != 1 {
@@ -286,12 +296,17 @@ fn error_text(text: &[u8]) -> Vec<u8> {
 /// `redis.acl_check_cmd(command, argument …)`: there is one user, who may call everything.
 fn acl_check(args: &MultiValue) -> Result<bool> {
     if args.is_empty() {
-        return Err(Raised::reply("ERR Please specify at least one argument for this redis lib call"));
+        return Err(Raised::reply(
+            "ERR Please specify at least one argument for this redis lib call",
+        ));
     }
     let mut request = resp::Requests::default();
-    let fits = args.iter().all(|arg| with_argument(arg, |word| request.push_word(word)) == Some(true));
+    let fits =
+        args.iter().all(|arg| with_argument(arg, |word| request.push_word(word)) == Some(true));
     if !fits {
-        return Err(Raised::reply("ERR Lua redis lib command arguments must be strings or integers"));
+        return Err(Raised::reply(
+            "ERR Lua redis lib command arguments must be strings or integers",
+        ));
     }
     request.end();
     match table().lookup(request.get(0)) {

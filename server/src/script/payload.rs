@@ -152,9 +152,12 @@ mod tests {
     fn compressed_code_is_read_and_lies_are_refused() {
         // "aaaaaaaaaa": one as it is, and nine copies of what is one back.
         assert_eq!(decompress(b"\x00a\xe0\x00\x00", 10).unwrap(), b"aaaaaaaaaa");
-        for (packed, len) in
-            [(&b"\x00a\xe0\x00\x00"[..], 9), (b"\x00a\xe0\x00\x01", 10), (b"\x05a", 6), (b"", 1 << 40)]
-        {
+        for (packed, len) in [
+            (&b"\x00a\xe0\x00\x00"[..], 9),
+            (b"\x00a\xe0\x00\x01", 10),
+            (b"\x05a", 6),
+            (b"", 1 << 40),
+        ] {
             assert_eq!(decompress(packed, len), None, "{packed:?}");
         }
         let whole = dump([&b"code"[..]]);

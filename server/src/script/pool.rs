@@ -180,7 +180,11 @@ impl Scripts {
             ));
         }
         if control.is_function() != function {
-            return Err(if function { CommandError::BUSY_SCRIPT } else { CommandError::BUSY_FUNCTION });
+            return Err(if function {
+                CommandError::BUSY_SCRIPT
+            } else {
+                CommandError::BUSY_FUNCTION
+            });
         }
         control.kill();
         Ok(())

@@ -28,7 +28,11 @@ impl Flags {
     }
 
     pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES.into_iter().enumerate().filter(move |(i, _)| self.bits & 1 << i != 0).map(|(_, n)| n)
+        Self::NAMES
+            .into_iter()
+            .enumerate()
+            .filter(move |(i, _)| self.bits & 1 << i != 0)
+            .map(|(_, n)| n)
     }
 }
 

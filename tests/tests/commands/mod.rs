@@ -5,6 +5,7 @@
 mod bitmap;
 mod connection;
 mod expire;
+mod hash;
 mod keys;
 mod script;
 mod server;

@@ -67,9 +67,14 @@ fn nothing_of_a_script_is_left_for_the_next() {
 #[test]
 fn what_reaches_beyond_the_script_is_not_there() {
     let (_dir, _server, mut client) = fresh();
-    for name in ["io", "os", "debug", "package", "require", "dofile", "loadfile", "print", "getfenv", "module"] {
+    for name in [
+        "io", "os", "debug", "package", "require", "dofile", "loadfile", "print", "getfenv",
+        "module",
+    ] {
         let reply = client.ask(&format!("EVAL \"return {name}\" 0"));
-        let missing = format!("-ERR user_script:1: Script attempted to access nonexistent global variable '{name}'");
+        let missing = format!(
+            "-ERR user_script:1: Script attempted to access nonexistent global variable '{name}'"
+        );
         assert!(reply.starts_with(&missing), "{reply}");
     }
     let dumped = r#"EVAL "local code = string.dump(function() return 1 end) return {loadstring(code) == nil, load(function() local c = code code = nil return c end) == nil}" 0"#;
@@ -144,10 +149,15 @@ fn a_script_that_loops_is_killed_and_meanwhile_others_are_served() {
 fn a_script_that_has_written_is_not_killed() {
     let (_dir, server, mut client) = fresh();
     client.ask("CONFIG SET busy-reply-threshold 50");
-    let script = "redis.call('set', KEYS[1], '1') local i = 0 while i < 3e8 do i = i + 1 end return 'done'";
+    let script =
+        "redis.call('set', KEYS[1], '1') local i = 0 while i < 3e8 do i = i + 1 end return 'done'";
     let running = aside(&server, &format!("EVAL \"{script}\" 1 held"));
     starts_running(&mut client, "a script that writes");
-    assert!(client.ask("SCRIPT KILL").starts_with("-UNKILLABLE Sorry the script already executed write"));
+    assert!(
+        client
+            .ask("SCRIPT KILL")
+            .starts_with("-UNKILLABLE Sorry the script already executed write")
+    );
     assert_eq!(running.join().expect("it is answered"), "\"done\"");
 }
 
@@ -155,10 +165,12 @@ fn a_script_that_has_written_is_not_killed() {
 fn a_function_that_loops_is_killed_and_a_library_that_loops_is_not_loaded() {
     let (_dir, server, mut client) = fresh();
     client.ask("CONFIG SET busy-reply-threshold 50");
-    let library = "#!lua name=loops\\nredis.register_function('loop', function() while true do end end)";
+    let library =
+        "#!lua name=loops\\nredis.register_function('loop', function() while true do end end)";
     assert_eq!(client.ask(&format!("FUNCTION LOAD \"{library}\"")), "\"loops\"");
     let looping = aside(&server, "FCALL loop 1 held");
-    let busy = "-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    let busy =
+        "-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     until("the function runs", || client.ask("SET held x") == busy);
     let stats = client.ask("FUNCTION STATS");
     assert!(stats.contains("\"FCALL\", \"loop\", \"1\", \"held\""), "{stats}");

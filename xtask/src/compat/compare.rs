@@ -9,6 +9,8 @@ pub enum Compare {
     Exact,
     /// The elements, in any order.
     Unordered,
+    /// Names and values, in any order of the names.
+    Pairs,
     /// A time in seconds, give or take one.
     Seconds,
     /// A time in milliseconds, give or take a second: the two are not asked in the same instant.
@@ -27,10 +29,12 @@ impl Compare {
     /// As the command of this name is compared.
     pub fn of(name: &[u8]) -> Self {
         match name.to_ascii_lowercase().as_slice() {
-            b"keys" => Compare::Unordered,
+            b"keys" | b"hkeys" | b"hvals" => Compare::Unordered,
+            b"hgetall" => Compare::Pairs,
             b"ttl" | b"expiretime" => Compare::Seconds,
             b"pttl" | b"pexpiretime" => Compare::Milliseconds,
-            b"randomkey" | b"scan" | b"time" | b"lastsave" | b"info" | b"lolwut" => Compare::Shape,
+            b"hrandfield" | b"hscan" | b"randomkey" | b"scan" | b"time" | b"lastsave" | b"info"
+            | b"lolwut" => Compare::Shape,
             b"hello" => Compare::Fields,
             _ => Compare::Exact,
         }
@@ -47,6 +51,7 @@ impl Compare {
         match self {
             Compare::Exact => false,
             Compare::Unordered => sorted(ours) == sorted(theirs),
+            Compare::Pairs => pairs(ours) == pairs(theirs),
             Compare::Seconds => near(ours, theirs, 1),
             Compare::Milliseconds => near(ours, theirs, 1000),
             Compare::Shape => shape(ours) == shape(theirs),
@@ -68,6 +73,12 @@ fn sorted(value: &Value) -> Option<Vec<String>> {
     let mut elements: Vec<String> = value.many()?.iter().map(|v| format!("{v:?}")).collect();
     elements.sort_unstable();
     Some(elements)
+}
+
+fn pairs(value: &Value) -> Option<(u8, Vec<String>)> {
+    let mut pairs: Vec<String> = value.many()?.chunks(2).map(|pair| format!("{pair:?}")).collect();
+    pairs.sort_unstable();
+    Some((value.mark(), pairs))
 }
 
 fn near(ours: &Value, theirs: &Value, tolerance: i64) -> bool {

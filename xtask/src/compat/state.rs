@@ -50,6 +50,7 @@ const ASKED: &[(&str, Compare)] = &[
     ("PTTL", Compare::Milliseconds),
     ("BITCOUNT", Compare::Exact),
     ("GET", Compare::Exact),
+    ("HGETALL", Compare::Pairs),
 ];
 
 fn describe(server: &mut Connection, key: &[u8]) -> io::Result<Vec<Value>> {

@@ -333,6 +333,23 @@ impl Plan<'_> {
                 let (cells, unit) = (cells.collect(), Unit::Times);
                 self.table.add(&Row { what, unit, target: Target::AtMost(2.0), cells });
             }
+            if promise == "disk" {
+                let cells = found.iter().map(|(engine, found)| {
+                    let [quiet, busy, most] = ["quiet_bare_p99", "busy_bare_p99", "busy_bare_most"]
+                        .map(|name| found[name]);
+                    let [quiet_shown, busy_shown, most] =
+                        [quiet, busy, most].map(|time| shown(Unit::Seconds, time));
+                    let why = format!("({quiet_shown} → {busy_shown}, at most {most})");
+                    (*engine, Cell::Explained(busy / quiet, why))
+                });
+                let what = format!(
+                    "the same of a bare file's syncs beside {} MiB a second, {}",
+                    GENTLE_BYTES >> 21,
+                    size.name
+                );
+                let (cells, unit) = (cells.collect(), Unit::Times);
+                self.table.add(&Row { what, unit, target: Target::Seen, cells });
+            }
             let cells = found.iter().map(|(engine, found)| {
                 let most = |phase: &str| {
                     found[&format!("{phase}_read_most")].max(found[&format!("{phase}_write_most")])

@@ -21,9 +21,8 @@ pub(in super::super) fn table(lua: &Lua) -> Result<Table> {
 }
 
 fn one(lua: &Lua, bit: &Table, name: &'static str, f: fn(u32) -> u32) -> Result<()> {
-    let function = lua.create_function(move |lua, args: MultiValue| {
-        Ok(f(bits(lua, &args, 1, name)?) as i32)
-    })?;
+    let function =
+        lua.create_function(move |lua, args: MultiValue| Ok(f(bits(lua, &args, 1, name)?) as i32))?;
     bit.raw_set(name, function)
 }
 

@@ -1,11 +1,11 @@
 //! `cjson`: JSON, read and written as Lua CJSON 2.1 does.
 
-use super::DEPTH;
-use super::bits::{kind, number, string};
 use super::super::native::State;
 use super::super::number::general;
 use super::super::pool::lock;
 use super::super::raised::Raised;
+use super::DEPTH;
+use super::bits::{kind, number, string};
 use mlua::{Lua, LuaString, MultiValue, Result, Table, Value};
 use std::sync::{Arc, Mutex};
 
@@ -236,7 +236,9 @@ impl Encoder<'_> {
             Value::String(text) => self.text(&text.as_bytes()),
             Value::Integer(number) => self.number(value, *number as f64)?,
             Value::Number(number) => self.number(value, *number)?,
-            Value::Boolean(yes) => self.out.extend_from_slice(if *yes { b"true" } else { b"false" }),
+            Value::Boolean(yes) => {
+                self.out.extend_from_slice(if *yes { b"true" } else { b"false" })
+            }
             Value::Nil => self.out.extend_from_slice(b"null"),
             value if value.is_null() => self.out.extend_from_slice(b"null"),
             Value::Table(table) => self.table(value, table, depth + 1)?,

@@ -1,7 +1,7 @@
 //! `cmsgpack`: MessagePack.
 
-use super::bits::{number, string};
 use super::super::raised::Raised;
+use super::bits::{number, string};
 use super::{DEPTH, RESULTS};
 use mlua::{Lua, LuaString, MultiValue, Result, Table, Value};
 
@@ -51,7 +51,14 @@ fn pack_value(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<()> {
 }
 
 /// A length: with the type in one byte up to `small`, in two up to 255 where there is such a form, or in more.
-fn pack_len(len: usize, small: usize, fixed: u8, one: Option<u8>, more: [u8; 2], out: &mut Vec<u8>) {
+fn pack_len(
+    len: usize,
+    small: usize,
+    fixed: u8,
+    one: Option<u8>,
+    more: [u8; 2],
+    out: &mut Vec<u8>,
+) {
     match (len, one) {
         (len, _) if len <= small => out.push(fixed | len as u8),
         (0..=0xff, Some(tag)) => out.extend_from_slice(&[tag, len as u8]),

@@ -1,8 +1,8 @@
 //! `struct`: values packed into bytes as C would lay them out.
 
+use super::super::raised::Raised;
 use super::RESULTS;
 use super::bits::{as_number, number, string};
-use super::super::raised::Raised;
 use mlua::{Lua, LuaString, MultiValue, Result, Table, Value};
 
 /// Integers have at most so many bytes.
@@ -220,9 +220,10 @@ fn unpack(lua: &Lua, args: MultiValue) -> Result<MultiValue> {
             }
             b'c' => {
                 if size == 0 {
-                    let previous = values.pop().as_ref().and_then(as_number).ok_or_else(|| {
-                        Raised::here(lua, "format 'c0' needs a previous size")
-                    })?;
+                    let previous =
+                        values.pop().as_ref().and_then(as_number).ok_or_else(|| {
+                            Raised::here(lua, "format 'c0' needs a previous size")
+                        })?;
                     if previous < 0.0 {
                         return Err(too_short());
                     }

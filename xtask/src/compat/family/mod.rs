@@ -4,6 +4,7 @@ mod arity;
 mod bitmaps;
 mod connection;
 mod expire;
+mod hash;
 mod keys;
 mod scripts;
 mod server;
@@ -26,6 +27,7 @@ pub enum Family {
     Expire,
     Strings,
     Bitmaps,
+    Hash,
     Transactions,
     Scripts,
     Arity,
@@ -39,6 +41,7 @@ impl Family {
         Family::Expire,
         Family::Strings,
         Family::Bitmaps,
+        Family::Hash,
         Family::Transactions,
         Family::Scripts,
         Family::Arity,
@@ -53,6 +56,7 @@ impl Family {
             Family::Expire => 14,
             Family::Strings => 34,
             Family::Bitmaps => 40,
+            Family::Hash => 34,
             Family::Transactions => 5,
             Family::Scripts => 14,
             Family::Arity => 8,
@@ -87,6 +91,7 @@ impl Maker {
             Family::Expire => expire::make(random, out),
             Family::Strings => out.push(Step::Send(strings::make(random))),
             Family::Bitmaps => bitmaps::make(random, out),
+            Family::Hash => out.push(Step::Send(hash::make(random))),
             Family::Transactions => transactions::make(random, out),
             Family::Scripts => scripts::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),

@@ -52,17 +52,51 @@ const SCRIPTS: &[&str] = &[
 
 /// Cheap values of every kind.
 const VALUES: &[&str] = &[
-    "1", "-1.9", "1e20", "'text'", "''", "true", "false", "nil", "{}", "{1,2,3}", "{1,nil,3}", "{ok='yes'}",
-    "{err='NO way'}", "{double=1.5}", "{map={a=1}}", "{set={a=true}}", "{big_number='12'}",
-    "{verbatim_string={format='txt',string='t'}}", "{{{}}}", "0/0", "redis.status_reply('s')",
+    "1",
+    "-1.9",
+    "1e20",
+    "'text'",
+    "''",
+    "true",
+    "false",
+    "nil",
+    "{}",
+    "{1,2,3}",
+    "{1,nil,3}",
+    "{ok='yes'}",
+    "{err='NO way'}",
+    "{double=1.5}",
+    "{map={a=1}}",
+    "{set={a=true}}",
+    "{big_number='12'}",
+    "{verbatim_string={format='txt',string='t'}}",
+    "{{{}}}",
+    "0/0",
+    "redis.status_reply('s')",
 ];
 
 const WRONG: &[&str] = &[
-    "return", "return 1 +", "x x", "", "#!lua\nreturn 1", "#!lua flags=no-writes\nreturn redis.call('set',KEYS[1],'1')",
-    "#!lua flags=nothing\nreturn 1", "#!lua", "#!python\nx", "return redis.call()", "return redis.call({})",
-    "return redis.call('nosuch')", "return redis.call('multi')", "return redis.call('get')",
-    "string.x = 1", "return redis.call('eval', 'return 1', 0)", "return KEYS[9]", "error({err='MY error'})",
-    "return redis.setresp(7)", "return loadstring('return 5')()", "return tostring(3.0) .. tostring(1e15)",
+    "return",
+    "return 1 +",
+    "x x",
+    "",
+    "#!lua\nreturn 1",
+    "#!lua flags=no-writes\nreturn redis.call('set',KEYS[1],'1')",
+    "#!lua flags=nothing\nreturn 1",
+    "#!lua",
+    "#!python\nx",
+    "return redis.call()",
+    "return redis.call({})",
+    "return redis.call('nosuch')",
+    "return redis.call('multi')",
+    "return redis.call('get')",
+    "string.x = 1",
+    "return redis.call('eval', 'return 1', 0)",
+    "return KEYS[9]",
+    "error({err='MY error'})",
+    "return redis.setresp(7)",
+    "return loadstring('return 5')()",
+    "return tostring(3.0) .. tostring(1e15)",
 ];
 
 pub fn make(random: &mut Random, out: &mut Vec<Step>) {
@@ -99,7 +133,10 @@ fn send(args: &[&[u8]]) -> Step {
 fn argument(random: &mut Random) -> Vec<u8> {
     match random.below(4) {
         0 => integer(random),
-        1 => random.pick(&["[1,2]", "{\"a\":null}", "\"x\\u00e9\"", "[1", "get", "incr"]).as_bytes().to_vec(),
+        1 => random
+            .pick(&["[1,2]", "{\"a\":null}", "\"x\\u00e9\"", "[1", "get", "incr"])
+            .as_bytes()
+            .to_vec(),
         _ => value(random),
     }
 }
@@ -138,7 +175,9 @@ fn function(random: &mut Random, out: &mut Vec<Step>) {
             out.push(send(&[b"FUNCTION", b"LOAD", library.as_bytes()]));
         }
         5 => out.push(send(&[&word(random, "FCALL_RO"), b"put", b"1", &key(random), b"v"])),
-        6 | 7 => out.push(send(&[&word(random, "FCALL"), b"put", b"1", &key(random), &value(random)])),
+        6 | 7 => {
+            out.push(send(&[&word(random, "FCALL"), b"put", b"1", &key(random), &value(random)]))
+        }
         _ => out.push(send(&[&word(random, "FCALL_RO"), b"see", b"1", &key(random)])),
     }
 }

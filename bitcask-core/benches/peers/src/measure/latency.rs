@@ -5,7 +5,7 @@
 //! began because the one before it had not ended: who is stalled does not hide those who would have come meanwhile.
 
 use super::histogram::Histogram;
-use super::{Task, process, reads, report, writes};
+use super::{Task, bare, process, reads, report, writes};
 use crate::engine::{Engine, Outcome, Pace, Promise, Upkeep};
 use crate::keys::{Draw, Numbers, Random, Values, key};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +18,9 @@ pub fn run(task: &Task, promise: Promise, pace: Pace) -> Outcome<()> {
     let store = &*task.open(promise, Upkeep::Asked)?;
     let values = &Values::new(task.value_bytes, task.seed);
     let (reads, writes) = peak(store, task, values, promise)?;
+    if promise == Promise::Disk {
+        bare::run(&task.dir, task.value_bytes, writes / 2.0, task.turn() * 4)?;
+    }
     report("peak_reads", reads);
     report("peak_writes", writes);
     let phase = |name: &str, go_on: &(dyn Fn() -> bool + Sync)| -> Outcome<()> {
@@ -81,7 +84,8 @@ fn peak(store: &dyn Engine, task: &Task, values: &Values, promise: Promise) -> O
     })
 }
 
-fn paced(
+/// Does `per_second` times `work`, in bursts.
+pub fn paced(
     per_second: f64,
     go_on: &dyn Fn() -> bool,
     work: &mut dyn FnMut() -> Outcome<()>,

@@ -3,6 +3,7 @@
 
 mod amplification;
 mod backup;
+mod bare;
 mod histogram;
 mod latency;
 mod load;
