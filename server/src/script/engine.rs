@@ -22,6 +22,9 @@ const SANDBOX: &str = include_str!("sandbox.lua");
 /// A state that holds more memory than this after a script is not kept.
 const KEPT_BYTES: usize = 16 << 20;
 
+/// What is answered for a script that was stopped.
+const KILLED: &str = "ERR Script killed by user with SCRIPT KILL...";
+
 /// Who runs the commands that a script calls.
 pub(super) trait Host {
     /// Runs a command. What goes wrong is an error reply. `resp3`: the script asked for that.
@@ -178,6 +181,11 @@ impl Engine {
             })
         });
         let resp3 = state.resp3.load(Ordering::Relaxed);
+        if self.control.was_stopped() {
+            // However far the error came.
+            let place = self.control.place();
+            return Reply::Error(format!("{KILLED} script: {name}, on {place}.").into());
+        }
         let answer = match ran {
             Ok((true, value)) => from_lua(&value, resp3),
             Ok((false, problem)) => Ok(self.failure(name, &problem)),
@@ -276,11 +284,29 @@ fn install_hook(lua: &Lua, control: Arc<Control>, instructions: u32) -> mlua::Re
             return Ok(VmState::Continue);
         }
         if instructions > 1 {
+            control.set_place(place(lua));
             install_hook(lua, Arc::clone(&control), 1)?;
         }
         Err(Raised::reply(match control.is_loading() {
             true => "ERR FUNCTION LOAD timeout",
-            false => "ERR Script killed by user with SCRIPT KILL...",
+            false => KILLED,
         }))
     })
+}
+
+/// Where the script is: of the functions that run, the innermost of its own.
+fn place(lua: &Lua) -> String {
+    for level in 0.. {
+        let at = lua.inspect_stack(level, |debug| {
+            let source = debug.source().source?.into_owned();
+            let line = debug.current_line()?;
+            (source != SANDBOX_NAME).then(|| format!("{source}:{line}"))
+        });
+        match at {
+            None => break,
+            Some(Some(place)) => return place,
+            Some(None) => {}
+        }
+    }
+    SCRIPT_NAME.to_owned()
 }

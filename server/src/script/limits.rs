@@ -21,6 +21,8 @@ pub(super) struct Control {
     killed: AtomicBool,
     /// It has been stopped: its state may stop whatever comes next, too.
     stopped: AtomicBool,
+    /// Where in the script that was.
+    stopped_at: Mutex<String>,
     /// It has called a command that writes.
     wrote: AtomicBool,
     /// It is a function, not a script.
@@ -91,6 +93,16 @@ impl Control {
     /// Stops it soon; it may end by itself before.
     pub(super) fn kill(&self) {
         self.killed.store(true, Ordering::Release);
+    }
+
+    /// It was stopped here.
+    pub(super) fn set_place(&self, place: String) {
+        *lock(&self.stopped_at) = place;
+    }
+
+    /// Where it was stopped.
+    pub(super) fn place(&self) -> String {
+        lock(&self.stopped_at).clone()
     }
 
     pub(super) fn was_stopped(&self) -> bool {

@@ -28,3 +28,6 @@ mod shebang;
 
 pub(crate) use pool::Scripts;
 pub(crate) use run::{Input, call_function, eval, eval_sha, load};
+
+#[cfg(test)]
+mod tests;
