@@ -88,7 +88,7 @@ impl Category {
         let spec = command.spec;
         match self {
             Category::Keyspace => spec.flags.has(Flags::KEYSPACE),
-            Category::Read => spec.flags.has(Flags::READONLY),
+            Category::Read => spec.flags.has(Flags::READONLY) && spec.group != Group::Scripting,
             Category::Write => spec.flags.has(Flags::WRITE),
             Category::String => spec.group == Group::String,
             Category::Bitmap => spec.group == Group::Bitmap,

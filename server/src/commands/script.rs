@@ -34,8 +34,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         .note(READS),
     CommandSpec::new("evalsha_ro", -3, RUN_RO, Keys::counted(2), eval_sha_ro)
         .doc(Group::Scripting, "7.0.0", DEPENDS, "Execute a read-only Lua script server side")
-        .access("RO access")
-        .note(READS),
+        .access("RO access"),
     CommandSpec::new("script", -2, Flags::NONE, Keys::none(), super::container)
         .doc(
             Group::Scripting,
