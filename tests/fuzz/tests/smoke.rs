@@ -43,6 +43,7 @@ smoke_tests! {
     derivations_are_refused_or_read_back "derivation",
     changes_of_bits_compose "delta",
     names_are_taken_apart_and_put_together "name",
+    scripts_read_any_bytes_or_refuse_them "script",
 }
 
 #[test]
