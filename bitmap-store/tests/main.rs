@@ -4,6 +4,7 @@ mod bit_op;
 mod compaction;
 mod concurrency;
 mod hash;
+mod libraries;
 mod model;
 mod robustness;
 mod scan;

@@ -138,7 +138,7 @@ impl Executor {
                     self.server.stats.failed(command.id);
                     self.server.stats.error(text.split(' ').next().unwrap_or_default());
                 }
-                let wrote = flags.has(Flags::WRITE) || flags.has(Flags::SCRIPT);
+                let wrote = may_write(flags);
                 Outcome { position, wrote, ..self.answer(Ok(reply), out) }
             }
             Err(error) => {
@@ -300,6 +300,11 @@ impl Executor {
             }
         }
     }
+}
+
+/// Whether a command may change something: a script may, unless it says that it does not.
+pub(super) fn may_write(flags: Flags) -> bool {
+    flags.has(Flags::WRITE) || flags.has(Flags::SCRIPT) && !flags.has(Flags::READONLY)
 }
 
 /// Commits what has been run.

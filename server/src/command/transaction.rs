@@ -3,6 +3,7 @@
 //! Marking an event is a transaction of a few commands, so this is a hot path: the queue keeps its memory for
 //! the next transaction.
 
+use super::dispatch::may_write;
 use super::{Command, Flags, KeyPositions};
 use bitmap_store::Db;
 use resp::{Args, Requests};
@@ -74,8 +75,7 @@ impl Queue {
 
     /// Whether any command is one that writes.
     pub(crate) fn writes(&self) -> bool {
-        let writes = |flags: Flags| flags.has(Flags::WRITE) || flags.has(Flags::SCRIPT);
-        self.commands.iter().any(|command| writes(command.spec.flags))
+        self.commands.iter().any(|command| may_write(command.spec.flags))
     }
 
     /// Whether the transaction needs all keys: a command does, or may call others that do, or their
