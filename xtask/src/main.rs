@@ -51,7 +51,7 @@ enum Command {
         #[arg(long, default_value = "both")]
         protocol: compat::Protocols,
         /// Only these, separated by commas: connection, server, keys, expire, strings, bitmaps,
-        /// transactions, arity.
+        /// transactions, scripts, arity.
         #[arg(long, value_delimiter = ',')]
         families: Vec<compat::Family>,
         /// Compares this server instead of ours.

@@ -98,7 +98,7 @@ fn from_lua_at(value: &Value, resp3: bool, depth: usize) -> mlua::Result<Reply> 
 
 /// A table is an array up to its first nil, unless it has a field that says otherwise.
 fn table_reply(table: &Table, resp3: bool, depth: usize) -> mlua::Result<Reply> {
-    let text = |text: &LuaString| String::from_utf8_lossy(&text.as_bytes()).into_owned();
+    let text = |text: &LuaString| line(&text.as_bytes());
     if let Value::String(error) = table.raw_get("err")? {
         return Ok(Reply::Error(text(&error).into()));
     }
@@ -129,7 +129,8 @@ fn table_reply(table: &Table, resp3: bool, depth: usize) -> mlua::Result<Reply> 
         return Ok(Reply::Set(members));
     }
     if let Value::String(digits) = table.raw_get("big_number")? {
-        return Ok(Reply::BigNumber(text(&digits).replace(['\r', '\n'], " ")));
+        let digits = String::from_utf8_lossy(&digits.as_bytes()).replace(['\r', '\n'], " ");
+        return Ok(Reply::BigNumber(digits));
     }
     if let Value::Table(verbatim) = table.raw_get("verbatim_string")?
         && let Value::String(format) = verbatim.raw_get("format")?
@@ -150,6 +151,12 @@ fn table_reply(table: &Table, resp3: bool, depth: usize) -> mlua::Result<Reply> 
         }
         replies.push(from_lua_at(&value, resp3, depth + 1)?);
     }
+}
+
+/// A string as the text of a status or an error. As one of C's, it ends at the first zero.
+pub(super) fn line(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
 /// The bytes of an argument of `redis.call`: a string, or a number with as many digits as it takes to read it back.

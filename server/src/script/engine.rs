@@ -1,6 +1,6 @@
 //! A state of Lua with what surrounds scripts, and running something in it.
 
-use super::convert::{from_lua, to_lua};
+use super::convert::{from_lua, line, to_lua};
 use super::library::Registered;
 use super::limits::{Control, INSTRUCTIONS};
 use super::native::{self, FUNCTION_NAME, SANDBOX_NAME, SCRIPT_NAME, State};
@@ -255,7 +255,7 @@ impl Engine {
 /// The text of an error, and where it was raised.
 fn described(table: &Table) -> (String, Option<String>) {
     let text = match table.raw_get("err") {
-        Ok(Value::String(text)) => String::from_utf8_lossy(&text.as_bytes()).into_owned(),
+        Ok(Value::String(text)) => line(&text.as_bytes()),
         _ => "ERR unknown error".to_owned(),
     };
     let place = match (table.raw_get("source"), table.raw_get::<Option<i64>>("line")) {

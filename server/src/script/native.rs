@@ -288,6 +288,8 @@ fn single_field(lua: &Lua, args: &MultiValue, field: &str) -> Result<Table> {
 
 /// The text of an error reply: what has no code gets one.
 fn error_text(text: &[u8]) -> Vec<u8> {
+    // A string of C's.
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let text = text.strip_prefix(b"-").unwrap_or(text);
     let text = text.strip_suffix(b"\r\n").unwrap_or(text);
     if text.contains(&b' ') { text.to_vec() } else { [b"ERR ", text].concat() }

@@ -232,3 +232,40 @@ fn a_dump_of_functions_is_restored_and_no_other() {
     assert_eq!(client.call(&[b"FUNCTION", b"RESTORE", &dump, b"FLUSH"]), resp::Reply::OK);
     assert_eq!(client.ask("FCALL f 0"), ":7");
 }
+
+#[test]
+fn scripts_of_many_clients_are_each_as_if_alone() {
+    const CLIENTS: usize = 6;
+    const CALLS: usize = 100;
+    let (_dir, server, mut client) = fresh();
+    client.ask("CONFIG SET appendfsync no");
+    let script = "local n = redis.call('get', KEYS[1]) or 0 redis.call('set', KEYS[1], n + 1) \
+                  if ARGV[1] == 'more' then redis.call('incr', 'not named') end return 'done'";
+    std::thread::scope(|scope| {
+        for i in 0..CLIENTS {
+            let mut client = server.client();
+            scope.spawn(move || {
+                for call in 0..CALLS {
+                    let more = if call % 3 == 0 { "more" } else { "no more" };
+                    let key = format!("k{}", (i + call) % 2);
+                    let reply = client.call(&[
+                        b"EVAL",
+                        script.as_bytes(),
+                        b"1",
+                        key.as_bytes(),
+                        more.as_bytes(),
+                    ]);
+                    assert_eq!(reply, resp::Reply::bulk("done"));
+                }
+            });
+        }
+    });
+    let number = |client: &mut Client, key: &[u8]| match client.call(&[b"GET", key]) {
+        resp::Reply::Bulk(text) => {
+            String::from_utf8_lossy(&text).parse::<usize>().expect("a number")
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(number(&mut client, b"k0") + number(&mut client, b"k1"), CLIENTS * CALLS);
+    assert_eq!(number(&mut client, b"not named"), CLIENTS * CALLS.div_ceil(3));
+}

@@ -30,7 +30,7 @@ const SCRIPTS: &[&str] = &[
     "return tonumber(ARGV[1])",
     "return tostring(tonumber(ARGV[1]))",
     "return redis.sha1hex(ARGV[1])",
-    "return redis.error_reply(ARGV[1])",
+    "return redis.error_reply((string.gsub(ARGV[1], '[^%w ]', '')))",
     "return cjson.encode({KEYS[1], #ARGV[1], {a = 1.5}})",
     "return pcall(cjson.decode, ARGV[1])",
     "return {pcall(cjson.decode, ARGV[1])}",
