@@ -7,6 +7,9 @@ use crate::keyspace::Keyspace;
 use crate::{Error, MAX_KEY_BYTES, MAX_VALUE_BYTES, layout};
 use std::ops::ControlFlow;
 
+/// Name and code.
+type Library = (Vec<u8>, Vec<u8>);
+
 impl Transaction<'_> {
     /// Keeps the code of a library, in the place of an older one of this name. It is there for
     /// [`Keyspace::libraries`] once the transaction is committed, whatever is done to the databases.
@@ -47,7 +50,7 @@ impl Keyspace {
     /// assert_eq!(keyspace.libraries()?, [(b"mylib".to_vec(), b"code".to_vec())]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn libraries(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn libraries(&self) -> Result<Vec<Library>, Error> {
         let log = &self.shared.backing.log;
         let mut names = Vec::new();
         log.walk(&layout::library(b""), b"", &mut |name| {
