@@ -74,5 +74,5 @@ pub use inspect::{fold, is_keyspace};
 pub use keyspace::{Keyspace, Options, Sizes, Stats};
 pub use kind::{Encoding, Kind};
 pub use scan::Reclaimed;
-pub use transaction::Transaction;
+pub use transaction::{Pair, Transaction, Visit};
 pub use watch::Watch;

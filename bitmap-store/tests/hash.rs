@@ -305,7 +305,7 @@ fn compare(keyspace: &Keyspace, model: &Model) {
                 }
             }
             Some(Value::String(value)) => {
-                assert_eq!(&tx.get(Db(db), &key).unwrap().unwrap()[..], value)
+                assert_eq!(&tx.get(Db(db), &key).unwrap().unwrap()[..], value);
             }
             None => assert!(!tx.exists(Db(db), &key).unwrap(), "database {db}, key {k}"),
         }

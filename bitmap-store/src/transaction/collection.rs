@@ -7,7 +7,7 @@
 //! bytes that sort as they do: its keys are a member's score and the member, its values empty. A collection that
 //! becomes a tree has it from then on.
 
-use super::walk::Place;
+use super::walk::{Pair, Place};
 use super::{At, Transaction};
 use crate::collection::leaf::{Leaf, Put};
 use crate::collection::page::TreePage;
@@ -209,7 +209,7 @@ impl Transaction<'_> {
         kind: Kind,
         part: Part,
         rank: u64,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    ) -> Result<Option<Pair>, Error> {
         let mut found = None;
         self.walk_forward(at, kind, part, Place::Rank(rank), &mut |key, value| {
             found = Some((key.to_vec(), value.to_vec()));

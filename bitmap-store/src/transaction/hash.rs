@@ -1,7 +1,7 @@
 //! Hashes: fields, each with a value.
 
 use super::number::{self, LongDouble, integer};
-use super::walk::Place;
+use super::walk::{Pair, Place, Visit};
 use super::{At, Transaction};
 use crate::layout::Part;
 use crate::{Db, Error, Kind};
@@ -149,12 +149,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// As [`Transaction::hash_set`].
-    pub fn hash_walk(
-        &mut self,
-        db: Db,
-        key: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    pub fn hash_walk(&mut self, db: Db, key: &[u8], visit: Visit<'_>) -> Result<(), Error> {
         let at = self.at(db, key)?;
         let first = Place::Key(Bound::Unbounded);
         self.walk_forward(&at, HASH, FIELDS, first, visit)
@@ -188,7 +183,7 @@ impl Transaction<'_> {
         db: Db,
         key: &[u8],
         choose: &mut dyn FnMut(usize) -> usize,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    ) -> Result<Option<Pair>, Error> {
         let at = self.at(db, key)?;
         match self.members(&at, HASH)? {
             0 => Ok(None),
@@ -207,7 +202,7 @@ impl Transaction<'_> {
         key: &[u8],
         count: u64,
         choose: &mut dyn FnMut(usize) -> usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    ) -> Result<Vec<Pair>, Error> {
         let at = self.at(db, key)?;
         self.sample_elements(&at, HASH, FIELDS, count, choose)
     }
@@ -267,7 +262,7 @@ impl Transaction<'_> {
         part: Part,
         count: u64,
         choose: &mut dyn FnMut(usize) -> usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    ) -> Result<Vec<Pair>, Error> {
         let len = self.members(at, kind)?;
         let mut found = Vec::new();
         if count >= len {

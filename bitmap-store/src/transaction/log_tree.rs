@@ -149,8 +149,8 @@ impl Tidy<'_, '_> {
         let logged = self.shared.backing.log.keys(below).rev();
         let logged = logged.map(|name| Name::of(&name)).find(|name| !gone.contains(&name[..]));
         let fresh = &self.tree()?.fresh;
-        let fresh = fresh.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(&name[..])));
-        let fresh = fresh.rev().next().filter(|name| name.starts_with(prefix));
+        let mut fresh = fresh.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(&name[..])));
+        let fresh = fresh.next_back().filter(|name| name.starts_with(prefix));
         let fresh = fresh.map(|name| Name::of(name));
         Ok(match (logged, fresh) {
             (Some(logged), Some(fresh)) => Some(if *logged > *fresh { logged } else { fresh }),

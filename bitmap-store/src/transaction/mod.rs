@@ -19,6 +19,8 @@ mod search;
 mod strings;
 mod walk;
 
+pub use walk::{Pair, Visit};
+
 use crate::keyspace::Shared;
 use crate::layout::{self, Name, Span};
 use crate::stripe::{STRIPES, Stripe};

@@ -19,7 +19,10 @@ pub(super) enum Place<'a> {
 }
 
 /// What is done with an entry: its key and its value.
-pub(super) type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+pub type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+/// An entry of a collection: its key, or field, or member, and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
 
 impl Transaction<'_> {
     /// Visits entries in ascending order from `place` on, until `visit` breaks.

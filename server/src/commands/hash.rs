@@ -117,7 +117,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 /// Sets the fields that are left, which must come with a value each; the number of new ones.
 fn set_all(cx: &mut Context<'_>, mut args: Args<'_>, name: &str) -> Result<u64, CommandError> {
     let key = args.key()?;
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(CommandError::arity(name));
     }
     let (fields, values) = (args.rest().step_by(2), args.rest().skip(1).step_by(2));
