@@ -2,8 +2,8 @@
 
 use super::script::{READS, RUN, RUN_RO, WRITES, bulk, input};
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
-use crate::script;
 use crate::script::functions::{self, Library, Policy};
+use crate::script::{self, Running};
 use bitmap_store::{Bytes, Glob};
 use resp::Reply;
 
@@ -220,7 +220,7 @@ fn described(library: &Library, with_code: bool) -> Reply {
 fn stats(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     let running = match cx.server.scripts.running_function()? {
         None => Reply::Null,
-        Some((command, millis)) => Reply::Map(vec![
+        Some(Running { command, millis }) => Reply::Map(vec![
             (bulk(b"name"), command.get(1).map_or(Reply::Null, |name| bulk(name))),
             (bulk(b"command"), Reply::Array(command.iter().map(|word| bulk(word)).collect())),
             (bulk(b"duration_ms"), Reply::Int(millis as i64)),

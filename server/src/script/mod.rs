@@ -26,7 +26,7 @@ mod run;
 mod sha1;
 mod shebang;
 
-pub(crate) use pool::Scripts;
+pub(crate) use pool::{Running, Scripts};
 pub(crate) use run::{Input, call_function, eval, eval_sha, load};
 
 #[cfg(test)]

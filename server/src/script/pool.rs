@@ -25,6 +25,14 @@ pub(super) struct Source {
     loaded: bool,
 }
 
+/// A function that runs.
+pub(crate) struct Running {
+    /// The command that called it.
+    pub command: Vec<Vec<u8>>,
+    /// For how long.
+    pub millis: u64,
+}
+
 /// What connections share.
 pub(crate) struct Scripts {
     idle: Mutex<Vec<Engine>>,
@@ -191,11 +199,11 @@ impl Scripts {
     }
 
     /// The command that called the function which has been running for longest, and for how long.
-    pub(crate) fn running_function(&self) -> Result<Option<(Vec<Vec<u8>>, u64)>, CommandError> {
+    pub(crate) fn running_function(&self) -> Result<Option<Running>, CommandError> {
         match self.longest() {
             None => Ok(None),
             Some((_, control)) if !control.is_function() => Err(CommandError::BUSY_SCRIPT),
-            Some((millis, control)) => Ok(Some((control.command(), millis))),
+            Some((millis, control)) => Ok(Some(Running { command: control.command(), millis })),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::call::Caller;
 use super::engine::{Engine, Script};
 use super::sha1::{hex, parse, sha1};
-use super::shebang;
+use super::shebang::{self, Flags};
 use crate::command::{CommandError, Context};
 use resp::Reply;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ fn run(
     input: Input<'_>,
     read_only: bool,
 ) -> Result<Reply, CommandError> {
-    let says_so = script.flags.is_some_and(|flags| flags.no_writes());
+    let says_so = script.flags.is_some_and(Flags::no_writes);
     if read_only && script.flags.is_some() && !says_so {
         return Err(READ_ONLY);
     }

@@ -237,7 +237,7 @@ impl Encoder<'_> {
             Value::Integer(number) => self.number(value, *number as f64)?,
             Value::Number(number) => self.number(value, *number)?,
             Value::Boolean(yes) => {
-                self.out.extend_from_slice(if *yes { b"true" } else { b"false" })
+                self.out.extend_from_slice(if *yes { b"true" } else { b"false" });
             }
             Value::Nil => self.out.extend_from_slice(b"null"),
             value if value.is_null() => self.out.extend_from_slice(b"null"),

@@ -76,25 +76,25 @@ fn pack_len(
 fn pack_integer(number: i64, out: &mut Vec<u8>) {
     match number {
         -32..=127 => out.push(number as u8),
-        0..=0xff => out.extend_from_slice(&[0xcc, number as u8]),
-        0..=0xffff => {
+        128..=0xff => out.extend_from_slice(&[0xcc, number as u8]),
+        0x100..=0xffff => {
             out.push(0xcd);
             out.extend_from_slice(&(number as u16).to_be_bytes());
         }
-        0..=0xffff_ffff => {
+        0x1_0000..=0xffff_ffff => {
             out.push(0xce);
             out.extend_from_slice(&(number as u32).to_be_bytes());
         }
-        0.. => {
+        0x1_0000_0000.. => {
             out.push(0xcf);
             out.extend_from_slice(&number.to_be_bytes());
         }
-        -0x80..=-1 => out.extend_from_slice(&[0xd0, number as u8]),
-        -0x8000..=-1 => {
+        -0x80..=-33 => out.extend_from_slice(&[0xd0, number as u8]),
+        -0x8000..=-0x81 => {
             out.push(0xd1);
             out.extend_from_slice(&(number as i16).to_be_bytes());
         }
-        -0x8000_0000..=-1 => {
+        -0x8000_0000..=-0x8001 => {
             out.push(0xd2);
             out.extend_from_slice(&(number as i32).to_be_bytes());
         }

@@ -176,7 +176,7 @@ fn function(random: &mut Random, out: &mut Vec<Step>) {
         }
         5 => out.push(send(&[&word(random, "FCALL_RO"), b"put", b"1", &key(random), b"v"])),
         6 | 7 => {
-            out.push(send(&[&word(random, "FCALL"), b"put", b"1", &key(random), &value(random)]))
+            out.push(send(&[&word(random, "FCALL"), b"put", b"1", &key(random), &value(random)]));
         }
         _ => out.push(send(&[&word(random, "FCALL_RO"), b"see", b"1", &key(random)])),
     }
