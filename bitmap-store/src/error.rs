@@ -28,6 +28,12 @@ pub enum Error {
     FieldNotFloat,
     /// There is no such key.
     NoSuchKey,
+    /// The string is no HyperLogLog.
+    NotHyperLogLog,
+    /// The string begins as a HyperLogLog, and does not go on as one.
+    CorruptHyperLogLog,
+    /// Values of this type are not held.
+    Unsupported(&'static str),
     /// The log could not be read or written.
     Storage(bitcask_core::Error),
     /// A record of `key` passes its CRC and yet does not decode.
@@ -62,6 +68,9 @@ impl fmt::Display for Error {
             Error::FieldNotInteger => f.write_str("the field is not an integer"),
             Error::FieldNotFloat => f.write_str("the field is not a number"),
             Error::NoSuchKey => f.write_str("there is no such key"),
+            Error::NotHyperLogLog => f.write_str("the string is no HyperLogLog"),
+            Error::CorruptHyperLogLog => f.write_str("the HyperLogLog is corrupt"),
+            Error::Unsupported(what) => write!(f, "the value is {what}, which is not supported"),
             Error::Storage(e) => e.fmt(f),
             Error::Damaged { key, reason } => {
                 write!(f, "the value of '{}' is damaged: {reason}", key.escape_ascii())

@@ -13,6 +13,7 @@ use crate::collection::leaf::Leaf;
 use crate::collection::page::TreePage;
 use crate::derivation::{Derivation, Source, SourcePage};
 use crate::layout::{self, Span};
+pub use crate::rdb::fuzzing::{example_payloads, payload};
 use crate::record::{self, Base, Delta, RecordFold};
 use crate::split;
 use crate::text::Writes;

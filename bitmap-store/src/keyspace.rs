@@ -235,19 +235,7 @@ impl Keyspace {
         keys: impl IntoIterator<Item = (Db, &'k [u8])>,
         now: UnixMillis,
     ) -> Transaction<'_> {
-        let shared = &*self.shared;
-        let mut keys = keys.into_iter().map(|(db, key)| shared.stripe_of(&layout::key(db, key)));
-        let guards = match (keys.next(), keys.next()) {
-            (None, _) => Guards::Many(Vec::new()),
-            (Some(only), None) => Guards::One(only, lock(&shared.stripes[only])),
-            (Some(first), Some(second)) => {
-                let mut stripes: Vec<usize> = [first, second].into_iter().chain(keys).collect();
-                stripes.sort_unstable();
-                stripes.dedup();
-                Guards::Many(stripes.into_iter().map(|i| (i, lock(&shared.stripes[i]))).collect())
-            }
-        };
-        Transaction::new(shared, guards, now)
+        self.shared.begin(keys, now)
     }
 
     /// As [`Keyspace::begin`], for as long as `patience` lasts: it is asked again and again while somebody holds
@@ -449,6 +437,26 @@ impl fmt::Debug for Keyspace {
 }
 
 impl Shared {
+    /// See [`Keyspace::begin`].
+    pub(crate) fn begin<'k>(
+        &self,
+        keys: impl IntoIterator<Item = (Db, &'k [u8])>,
+        now: UnixMillis,
+    ) -> Transaction<'_> {
+        let mut keys = keys.into_iter().map(|(db, key)| self.stripe_of(&layout::key(db, key)));
+        let guards = match (keys.next(), keys.next()) {
+            (None, _) => Guards::Many(Vec::new()),
+            (Some(only), None) => Guards::One(only, lock(&self.stripes[only])),
+            (Some(first), Some(second)) => {
+                let mut stripes: Vec<usize> = [first, second].into_iter().chain(keys).collect();
+                stripes.sort_unstable();
+                stripes.dedup();
+                Guards::Many(stripes.into_iter().map(|i| (i, lock(&self.stripes[i]))).collect())
+            }
+        };
+        Transaction::new(self, guards, now)
+    }
+
     /// Begins a transaction on one key.
     pub(crate) fn begin_one(&self, db: Db, key: &[u8], now: UnixMillis) -> Transaction<'_> {
         let stripe = self.stripe_of(&layout::key(db, key));

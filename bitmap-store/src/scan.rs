@@ -5,7 +5,7 @@ use crate::glob::Glob;
 use crate::keyspace::Keyspace;
 use crate::layout;
 use crate::{Db, Error, Kind};
-use bitcask_core::UnixMillis;
+use bitcask_core::{Position, UnixMillis};
 use std::ops::ControlFlow;
 
 /// What [`Keyspace::expire_due`] has done.
@@ -69,6 +69,20 @@ impl Keyspace {
     /// # Errors
     /// [`Error::Storage`] if the log refuses a deletion; those before it are done.
     pub fn expire_due(&self, now: UnixMillis, limit: usize) -> Result<Reclaimed, Error> {
+        self.expire_due_telling(now, limit, &mut |_, _, _| {})
+    }
+
+    /// As [`Keyspace::expire_due`]; `tell` is called for each key that was deleted, with the position in the log from
+    /// which on that is so, as by [`crate::Transaction::commit_then`].
+    ///
+    /// # Errors
+    /// As [`Keyspace::expire_due`].
+    pub fn expire_due_telling(
+        &self,
+        now: UnixMillis,
+        limit: usize,
+        tell: &mut dyn FnMut(Db, &[u8], Position),
+    ) -> Result<Reclaimed, Error> {
         let mut reclaimed = Reclaimed::default();
         for db in (0..crate::DATABASES).map(Db) {
             let mut from = Vec::new();
@@ -82,7 +96,11 @@ impl Keyspace {
                     let mut transaction = self.begin([(db, key)], now);
                     match transaction.reclaim(db, key, name) {
                         Ok(due) => {
-                            transaction.commit()?;
+                            transaction.commit_then(|position| {
+                                if due {
+                                    tell(db, key, position);
+                                }
+                            })?;
                             reclaimed.keys += usize::from(due);
                         }
                         Err(e) if e.is_damage() => {

@@ -3,12 +3,16 @@
 mod bit_op;
 mod compaction;
 mod concurrency;
+mod dump;
 mod hash;
+mod hyperloglog;
 mod libraries;
+mod listing;
 mod model;
 mod robustness;
 mod scan;
 mod strings;
+mod telling;
 
 use bitmap_store::storage::sim::SimDir;
 use bitmap_store::{Keyspace, Options, Sizes, UnixMillis};

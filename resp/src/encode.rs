@@ -46,6 +46,9 @@ impl Reply {
                 out.extend_from_slice(b"\r\n");
             }
             Reply::Verbatim { text, .. } => bulk(out, b'$', text),
+            Reply::Several(replies) => {
+                replies.iter().for_each(|reply| reply.encode(protocol, out));
+            }
             Reply::None => {}
         }
     }

@@ -49,6 +49,8 @@ pub enum Reply {
         /// The text.
         text: Bytes,
     },
+    /// Several answers to one request, one after another.
+    Several(Vec<Reply>),
     /// No answer at all: nothing is written.
     None,
 }
@@ -78,7 +80,10 @@ impl Reply {
         let all = |replies: &[Reply]| replies.iter().map(Reply::body_bytes).sum();
         match self {
             Reply::Bulk(bytes) | Reply::Verbatim { text: bytes, .. } => bytes.len(),
-            Reply::Array(replies) | Reply::Set(replies) | Reply::Push(replies) => all(replies),
+            Reply::Array(replies)
+            | Reply::Set(replies)
+            | Reply::Push(replies)
+            | Reply::Several(replies) => all(replies),
             Reply::Map(pairs) => pairs.iter().map(|(k, v)| k.body_bytes() + v.body_bytes()).sum(),
             _ => 0,
         }

@@ -2,6 +2,7 @@
 
 use crate::clients::Wish;
 use crate::clock;
+use crate::events::{Class, tell};
 use crate::shared::Shared;
 use bitmap_store::Reclaimed;
 use std::sync::Arc;
@@ -38,7 +39,13 @@ async fn expire(server: Arc<Shared>) {
 fn expire_round(server: &Shared) {
     let started = Instant::now();
     while started.elapsed() < EXPIRY_BUDGET {
-        match server.keyspace.expire_due(clock::now(), EXPIRY_SLICE) {
+        let (now, notify) = (clock::now(), server.settings.notify());
+        let mut tell_of = |db, key: &[u8], position| {
+            if notify.has(Class::Expired) {
+                tell(server, notify, "expired", db, key, position, now);
+            }
+        };
+        match server.keyspace.expire_due_telling(now, EXPIRY_SLICE, &mut tell_of) {
             Ok(Reclaimed { keys, damaged }) => {
                 if let Some(error) = damaged {
                     warn_of(server, &error);
@@ -65,6 +72,7 @@ async fn every_second(server: Arc<Shared>) {
         server.ops_per_second.store(calls.saturating_sub(calls_before), Ordering::Relaxed);
         calls_before = calls;
         close_idle(&server);
+        server.pubsub.close_slow(server.settings.subscriber_limit(), clock::now());
         tell_of_compaction(&server);
     }
 }
@@ -86,7 +94,8 @@ fn close_idle(server: &Shared) {
     }
     let now = clock::now();
     for client in server.clients.all() {
-        if client.idle_seconds(now) > limit {
+        // Who listens has nothing to say.
+        if client.idle_seconds(now) > limit && !client.is_subscriber() {
             client.wish(Wish::Kill);
         }
     }

@@ -38,6 +38,11 @@ pub(crate) struct View {
     pub output_bytes: AtomicUsize,
     pub no_evict: AtomicBool,
     pub no_touch: AtomicBool,
+    /// To channels, patterns and channels of shards.
+    pub subscriptions: [AtomicUsize; 3],
+    /// Messages that were published for it and not sent yet.
+    pub mail_count: AtomicUsize,
+    pub mail_bytes: AtomicUsize,
 }
 
 /// How a client calls itself and its library.
@@ -98,6 +103,11 @@ impl Client {
     /// Asks the connection's task to end; a stronger wish stands.
     pub(crate) fn wish(&self, wish: Wish) {
         self.state.fetch_max(wish as u8, Ordering::AcqRel);
+        self.wake();
+    }
+
+    /// Has the connection's task look again at what it waits for.
+    pub(crate) fn wake(&self) {
         if let Some(waker) = lock(&self.waker).take() {
             waker.wake();
         }
@@ -128,9 +138,17 @@ impl Client {
         now.0.saturating_sub(self.view.active_at.load(Ordering::Relaxed)) / 1000
     }
 
+    /// Whether it listens to anything: then it is of the type `pubsub`, not `normal`.
+    pub(crate) fn is_subscriber(&self) -> bool {
+        self.view.subscriptions.iter().any(|count| count.load(Ordering::Relaxed) > 0)
+    }
+
     /// The letters of `CLIENT LIST`: N for none.
     pub(crate) fn flags(&self) -> String {
         let mut flags = String::new();
+        if self.is_subscriber() {
+            flags.push('P');
+        }
         if self.view.multi.load(Ordering::Relaxed) >= 0 {
             flags.push('x');
         }
@@ -158,6 +176,8 @@ impl Client {
             .map_or("NULL", |id| &table().get(CommandId(id)).full_name);
         let (query, output, multi_bytes) =
             (get(&view.query_bytes), get(&view.output_bytes), get(&view.multi_bytes));
+        let (mail_count, mail_bytes) = (get(&view.mail_count), get(&view.mail_bytes));
+        let [channels, patterns, shards] = [0, 1, 2].map(|kind| get(&view.subscriptions[kind]));
         let names = self.names().clone();
         let mut text = String::with_capacity(256);
         let _ = write!(
@@ -170,8 +190,9 @@ impl Client {
         text.clear();
         let _ = write!(
             text,
-            " age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} qbuf={} qbuf-free=0 \
-             argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={} \
+            " age={} idle={} flags={} db={} sub={channels} psub={patterns} ssub={shards} multi={} qbuf={} \
+             qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll={mail_count} \
+             omem={mail_bytes} tot-mem={} events=r cmd={} \
              user=default redir=-1 resp={} lib-name=",
             now.0.saturating_sub(self.connected_at.0) / 1000,
             self.idle_seconds(now),
@@ -181,7 +202,7 @@ impl Client {
             query,
             multi_bytes,
             output,
-            query + output + multi_bytes + size_of::<Client>(),
+            query + output + multi_bytes + mail_bytes + size_of::<Client>(),
             command,
             view.resp.load(Ordering::Relaxed),
         );

@@ -3,6 +3,7 @@
 
 use crate::command::table;
 use crate::config::worker_threads;
+use crate::pubsub::Kind;
 use crate::shared::Shared;
 use crate::stats::Figure;
 use bitmap_store::{DATABASES, Db, Durability, Stats, UnixMillis};
@@ -210,11 +211,13 @@ fn stats_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {
     lines.field("evicted_keys", 0);
     lines.field("keyspace_hits", server.stats.figure(Figure::Hits));
     lines.field("keyspace_misses", server.stats.figure(Figure::Misses));
-    lines.field("pubsub_channels", 0);
-    lines.field("pubsub_patterns", 0);
+    lines.field("pubsub_channels", server.pubsub.len(Kind::Channel));
+    lines.field("pubsub_patterns", server.pubsub.len(Kind::Pattern));
+    lines.field("pubsubshard_channels", server.pubsub.len(Kind::Shard));
     lines.field("latest_fork_usec", 0);
     lines.field("total_forks", 0);
     lines.field("total_error_replies", errors);
+    lines.field("client_output_buffer_limit_disconnections", server.pubsub.closed());
 }
 
 fn replication_section(lines: &mut Lines, server: &Shared, _: UnixMillis) {

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::net::{self, LargeReplies};
 use crate::nudge::Nudge;
 use crate::open_files;
+use crate::pubsub::PubSub;
 use crate::script::Scripts;
 use crate::shared::{Shared, Shutdown};
 use crate::stats::Stats;
@@ -76,6 +77,7 @@ impl Server {
             stats: Stats::new(),
             scripts: Scripts::default(),
             clients: Clients::default(),
+            pubsub: PubSub::default(),
             shutdown: Shutdown::default(),
             addrs: bound.addrs(),
             unixsocket: config.unixsocket.clone(),

@@ -2,6 +2,7 @@
 
 use crate::clients::Client;
 use crate::command::{CommandId, Queue};
+use crate::pubsub::{Letter, PubSub, Subscriptions};
 use crate::stats::Lookups;
 use bitmap_store::{Db, UnixMillis, Watch};
 use resp::Protocol;
@@ -25,6 +26,11 @@ pub(crate) struct Session {
     pub close: bool,
     /// Wait so long before the reply is sent (`DEBUG SLEEP`).
     pub delay: Option<Duration>,
+    /// While there are any.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// What was published before the command that has just been run ended a subscription: it is sent before
+    /// the reply.
+    pub earlier: Vec<Letter>,
     watched: Vec<Watched>,
     touched: Arc<AtomicBool>,
 }
@@ -50,6 +56,8 @@ impl Session {
             lookups: Lookups::default(),
             close: false,
             delay: None,
+            subscriptions: None,
+            earlier: Vec::new(),
             watched: Vec::new(),
             touched: Arc::default(),
         }
@@ -83,8 +91,50 @@ impl Session {
         }
     }
 
+    /// The subscriptions, to which one is about to be added.
+    pub(crate) fn subscriptions(&mut self) -> &mut Subscriptions {
+        let (client, protocol) = (&self.client, self.protocol);
+        self.subscriptions.get_or_insert_with(|| Box::new(Subscriptions::new(client, protocol)))
+    }
+
+    /// Some subscriptions have ended: what was published on their account comes before whatever is said next.
+    pub(crate) fn after_unsubscribing(&mut self) {
+        if let Some(subscriptions) = &self.subscriptions {
+            self.earlier.extend(subscriptions.take_all());
+            if subscriptions.is_empty() {
+                self.subscriptions = None;
+            }
+        }
+    }
+
+    /// In RESP2 a client that is subscribed may do little else: a message and a reply look the same.
+    pub(crate) fn is_confined(&self) -> bool {
+        self.subscriptions.is_some() && self.protocol == Protocol::Resp2
+    }
+
+    /// `HELLO`: what was published before is in the former protocol, and is sent in it.
+    pub(crate) fn speak(&mut self, protocol: Protocol) {
+        if self.protocol == protocol {
+            return;
+        }
+        self.protocol = protocol;
+        if let Some(subscriptions) = &self.subscriptions {
+            subscriptions.mailbox().speak(protocol);
+            self.earlier.extend(subscriptions.take_all());
+        }
+    }
+
+    /// Ends all subscriptions.
+    pub(crate) fn unsubscribe(&mut self, pubsub: &PubSub) {
+        if let Some(subscriptions) = &mut self.subscriptions {
+            subscriptions.end(pubsub);
+            self.after_unsubscribing();
+        }
+    }
+
     /// `RESET`: as a new connection.
-    pub(crate) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self, pubsub: &PubSub) {
+        self.unsubscribe(pubsub);
         self.queue.close();
         self.unwatch();
         self.protocol = Protocol::default();

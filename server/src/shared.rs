@@ -4,6 +4,7 @@ use crate::backup::Backups;
 use crate::clients::Clients;
 use crate::config::Settings;
 use crate::net::LargeReplies;
+use crate::pubsub::PubSub;
 use crate::script::Scripts;
 use crate::stats::Stats;
 use crate::trouble::Trouble;
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub stats: Stats,
     pub scripts: Scripts,
     pub clients: Clients,
+    pub pubsub: PubSub,
     pub shutdown: Shutdown,
     /// Where it listens.
     pub addrs: Vec<SocketAddr>,

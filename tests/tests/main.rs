@@ -10,4 +10,5 @@ mod expiry;
 mod limits;
 mod persistence;
 mod protocol;
+mod pubsub;
 mod watch;

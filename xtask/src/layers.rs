@@ -36,6 +36,7 @@ const HOMES: &[(&str, &str, &[&str])] = &[
     ("zstd", "bitcask-core", &["compression.rs"]),
     ("roaring", "bitmap-store", &["bitmap"]),
     ("lru", "bitmap-store", &["cache"]),
+    ("memchr", "bitmap-store", &["transaction/listing.rs"]),
     ("foldhash", "bitmap-store", &[""]),
     ("bytes", "bitmap-store", &[""]),
     ("redis-protocol", "resp", &["client"]),

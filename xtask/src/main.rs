@@ -51,9 +51,12 @@ enum Command {
         #[arg(long, default_value = "both")]
         protocol: compat::Protocols,
         /// Only these, separated by commas: connection, server, keys, expire, strings, bitmaps,
-        /// transactions, scripts, arity.
+        /// hyperloglog, dumps, transactions, pubsub, scripts, arity.
         #[arg(long, value_delimiter = ',')]
         families: Vec<compat::Family>,
+        /// Compares the keyspace events that both publish, too.
+        #[arg(long)]
+        events: bool,
         /// Compares this server instead of ours.
         #[arg(long, value_name = "HOST:PORT", requires = "theirs")]
         ours: Option<SocketAddr>,
@@ -123,8 +126,8 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Test { quick } => test::run(quick),
-        Command::Compat { commands, seed, protocol, families, ours, theirs, server } => {
-            let plan = compat::Plan { commands, seed, protocol, families };
+        Command::Compat { commands, seed, protocol, families, events, ours, theirs, server } => {
+            let plan = compat::Plan { commands, seed, protocol, families, events };
             compat::run(&plan, ours.zip(theirs), server)
         }
         Command::Bench { names, quick, census, server, seed, keys, figures } => {

@@ -224,8 +224,10 @@ fn compared(binary: &Path) -> Outcome {
         return Outcome::Skipped("redis-server is not on this machine".into());
     }
     let (commands, seed, protocol) = (COMPAT_COMMANDS, 1, Protocols::Both);
-    let plan = Plan { commands, seed, protocol, families: Vec::new() };
-    compat::run(&plan, None, Some(binary.to_owned())).into()
+    let plan = Plan { commands, seed, protocol, families: Vec::new(), events: false };
+    let replies = compat::run(&plan, None, Some(binary.to_owned()));
+    let plan = Plan { commands: commands / 4, events: true, ..plan };
+    replies.and_then(|()| compat::run(&plan, None, Some(binary.to_owned()))).into()
 }
 
 #[cfg(test)]

@@ -33,7 +33,23 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// [`Error::Storage`] if the log refuses the batch; then nothing has happened.
-    pub fn commit(mut self) -> Result<Position, Error> {
+    pub fn commit(self) -> Result<Position, Error> {
+        self.commit_then(|_| {})
+    }
+
+    /// As [`Transaction::commit`]; once that has succeeded, and before others get at the keys, calls `then` with the
+    /// position: what is told of changes is so told in their order. It must not begin another transaction, and
+    /// everybody else waits for it.
+    ///
+    /// # Errors
+    /// As [`Transaction::commit`]; then `then` is not called.
+    pub fn commit_then(mut self, then: impl FnOnce(Position)) -> Result<Position, Error> {
+        let position = self.write_all()?;
+        then(position);
+        Ok(position)
+    }
+
+    fn write_all(&mut self) -> Result<Position, Error> {
         let seen = self.guards.iter().map(|stripe| stripe.newest).max().unwrap_or_default();
         let seen = seen.max(self.seen);
         if !self.is_dirty() {

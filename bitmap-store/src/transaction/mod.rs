@@ -10,9 +10,12 @@ mod collection;
 #[cfg(test)]
 mod collection_tests;
 mod commit;
+mod dump;
 mod hash;
+mod hyperloglog;
 mod keys;
 mod libraries;
+mod listing;
 mod log_tree;
 mod number;
 mod search;
@@ -27,6 +30,7 @@ use crate::stripe::{STRIPES, Stripe};
 use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
 use crate::{Db, Error, Kind, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
+pub use listing::Listing;
 pub(crate) use number::integer;
 use std::collections::HashMap;
 use std::fmt;
@@ -51,6 +55,8 @@ pub struct Transaction<'a> {
     quiet: bool,
     /// Up to here the cache may grow before it is looked through again for what can be let go of.
     crowded: usize,
+    /// Keys that had expired and were cleared away, since somebody asked.
+    expired: Vec<(Db, Box<[u8]>)>,
 }
 
 /// A cache that is larger than it may be, and cannot be made smaller, grows by one of this many parts of that before it is
@@ -165,7 +171,18 @@ struct At {
 impl<'a> Transaction<'a> {
     pub(crate) fn new(shared: &'a Shared, guards: Guards<'a>, now: UnixMillis) -> Self {
         let (pending, seen) = (Pending::default(), Position::default());
-        Transaction { shared, guards, now, pending, seen, found: false, quiet: false, crowded: 0 }
+        let expired = Vec::new();
+        Transaction {
+            shared,
+            guards,
+            now,
+            pending,
+            seen,
+            found: false,
+            quiet: false,
+            crowded: 0,
+            expired,
+        }
     }
 
     /// The time that it was begun at: what decides about expiries.
@@ -193,6 +210,22 @@ impl<'a> Transaction<'a> {
     /// key.
     pub fn was_found(&self) -> bool {
         self.found
+    }
+
+    /// The keys that had expired and were cleared away since this was asked last, in that order: what a command
+    /// changes is not what had been there, and who is told of expired keys has to know.
+    pub fn take_expired(&mut self) -> Vec<(Db, Box<[u8]>)> {
+        std::mem::take(&mut self.expired)
+    }
+
+    /// Whether `key` was there when the transaction began, whatever has become of it since. A key that cannot be
+    /// read was.
+    pub fn was_there(&mut self, db: Db, key: &[u8]) -> bool {
+        let now = self.now;
+        let Ok(at) = self.at(db, key) else { return false };
+        self.entry(&at).map_or(true, |entry| {
+            entry.stored.exists && entry.stored.expires_at.is_none_or(|at| at > now)
+        })
     }
 
     pub(crate) fn watchers(
@@ -265,10 +298,14 @@ impl<'a> Transaction<'a> {
             false => stripe.key_to_replace(&self.shared.backing, at.db, &at.name)?,
             true => load(&mut self.guards, &self.pending, self.shared, at)?,
         };
+        let expired = entry.exists() && entry.expired(self.now);
         let old = std::mem::replace(&mut entry.value, value);
         entry.expires_at = expires_at;
         entry.change = Change::Base;
         self.pending.mark(at, entry);
+        if expired {
+            self.expired.push((at.db, layout::key_of(&at.name).into()));
+        }
         self.discard(at, old);
         Ok(())
     }

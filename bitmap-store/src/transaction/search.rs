@@ -24,7 +24,7 @@ const TRIES: usize = 100;
 const FEW_EXPIRED: usize = 1000;
 
 /// Keys that the transaction has touched: whether they are there now.
-type Overlay = BTreeMap<Vec<u8>, bool>;
+pub(super) type Overlay = BTreeMap<Vec<u8>, bool>;
 
 impl Transaction<'_> {
     /// Number of keys, those included that have expired and are not reclaimed yet, as in Redis.
@@ -149,7 +149,7 @@ impl Transaction<'_> {
         if live.is_empty() { None } else { live.get(choose(live.len())).cloned() }
     }
 
-    fn overlay(&mut self, db: Db) -> Overlay {
+    pub(super) fn overlay(&mut self, db: Db) -> Overlay {
         let mut overlay = Overlay::new();
         for (stripe, name) in self.pending.touched.iter().filter(|(_, name)| name[0] == db.0) {
             if let Some(Cached::Key(entry)) = self.guards.stripe(*stripe).cache.peek(name) {
@@ -158,6 +158,11 @@ impl Transaction<'_> {
             }
         }
         overlay
+    }
+
+    /// Whether the log's index has nothing of the database any more, though it does not know yet.
+    pub(super) fn is_flushed(&self, db: Db) -> bool {
+        self.pending.flushed.contains(&db)
     }
 
     /// Up to `count` keys of the index that begin with `prefix`, from the first not below `from`, and the
@@ -170,7 +175,7 @@ impl Transaction<'_> {
         count: usize,
     ) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
         let (mut keys, mut next) = (Vec::new(), None);
-        if self.pending.flushed.contains(&db) {
+        if self.is_flushed(db) {
             return (keys, next);
         }
         let (prefix, from) = (layout::key(db, prefix), layout::key(db, from));
@@ -188,7 +193,7 @@ impl Transaction<'_> {
 
     /// Those of `keys` that have not expired and are not in the overlay. What has expired is in the index of
     /// expiries, in memory; only if that is more than a few times the keys asked for, their records are read.
-    fn live<'o>(
+    pub(super) fn live<'o>(
         &self,
         db: Db,
         keys: Vec<Vec<u8>>,

@@ -177,7 +177,7 @@ impl Transaction<'_> {
     }
 
     /// The key's string, to be changed. A bitmap becomes one; a missing key an empty one.
-    fn text(&mut self, at: &At) -> Result<&mut Text, Error> {
+    pub(super) fn text(&mut self, at: &At) -> Result<&mut Text, Error> {
         self.read_string(at)?;
         let entry = self.touch(at)?;
         let expires_at = entry.expires_at;

@@ -1,6 +1,7 @@
 //! What a handler may see and change: its transaction, its session, the server, time and chance.
 
 use super::{CommandError, table};
+use crate::events::Voice;
 use crate::session::Session;
 use crate::shared::Shared;
 use bitmap_store::{Db, Transaction, UnixMillis};
@@ -16,22 +17,33 @@ pub(crate) struct Context<'a> {
     pub session: &'a mut Session,
     pub server: &'a Shared,
     pub random: &'a mut Random,
+    /// What is told of the transaction once it is committed: see [`Context::event`].
+    pub voice: Voice,
 }
 
 impl Context<'_> {
-    /// Counts a key that was looked for to read it, as Redis' `keyspace_hits` and `keyspace_misses` do.
+    /// Counts a key that was looked for to read it, as Redis' `keyspace_hits` and `keyspace_misses` do, and tells
+    /// of one that is missing, if anybody asked for that.
+    pub(crate) fn looked_for(&mut self, key: &[u8], found: bool) {
+        self.looked_up(found);
+        if !found {
+            self.event_of_miss(key);
+        }
+    }
+
+    /// As [`Context::looked_for`], for the commands with which Redis tells nobody.
     pub(crate) fn looked_up(&mut self, found: bool) {
         self.session.lookups.count(found);
     }
 
-    /// The same where the command's outcome does not tell: what was not `seen` may have been there.
+    /// As [`Context::looked_for`] where the command's outcome does not tell: what was not `seen` may have been there.
     /// Returns whether it was.
     ///
     /// # Errors
     /// The key cannot be read.
     pub(crate) fn looked_up_key(&mut self, key: &[u8], seen: bool) -> Result<bool, CommandError> {
         let found = seen || self.tx.exists(self.db, key)?;
-        self.looked_up(found);
+        self.looked_for(key, found);
         Ok(found)
     }
 

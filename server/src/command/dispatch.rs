@@ -7,6 +7,7 @@ use super::{
     Args, Command, CommandError, Context, Flags, KeyPositions, Queue, Random, http, table,
 };
 use crate::clock::Clock;
+use crate::events::Voice;
 use crate::session::{Session, Watched};
 use crate::shared::Shared;
 use crate::stats::Tally;
@@ -36,6 +37,8 @@ pub(crate) struct Outcome {
     pub wrote: bool,
     /// The body of a bulk reply whose header ends the output buffer; `\r\n` follows it.
     pub large: Option<Bytes>,
+    /// The reply is one that is sent whatever the client wants (`CLIENT REPLY`), as messages are.
+    pub pushed: bool,
 }
 
 impl Executor {
@@ -92,9 +95,17 @@ impl Executor {
                 self.answer(Err(error), out)
             }
         };
-        if self.session.reply_mode.end_command() {
+        if self.session.reply_mode.end_command() && !outcome.pushed {
             out.truncate(start);
             outcome.large = None;
+        }
+        if !self.session.earlier.is_empty() {
+            let mut earlier = Vec::new();
+            for letter in self.session.earlier.drain(..) {
+                outcome.position = outcome.position.max(letter.position());
+                letter.write(&mut earlier);
+            }
+            out.splice(start..start, earlier);
         }
         outcome
     }
@@ -111,6 +122,9 @@ impl Executor {
             return self.answer(Err(error), out);
         }
         let flags = command.spec.flags;
+        if self.session.is_confined() && !flags.has(Flags::WHILE_SUBSCRIBED) {
+            return self.refuse_confined(command, out);
+        }
         if self.session.queue.is_open() {
             if command.spec.name == "exec" {
                 return self.exec(command, out);
@@ -148,6 +162,24 @@ impl Executor {
         }
     }
 
+    /// A client that is subscribed asks for something else, in RESP2.
+    fn refuse_confined(&mut self, command: &'static Command, out: &mut Vec<u8>) -> Outcome {
+        self.server.stats.rejected(command.id);
+        let mut error = CommandError::new(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed \
+             in this context",
+            command.full_name
+        ));
+        if command.spec.name == "exec" {
+            self.session.queue.close();
+            self.session.unwatch();
+            error = error.aborted();
+        } else {
+            self.session.queue.abort();
+        }
+        self.answer(Err(error), out)
+    }
+
     /// Runs one command in a transaction of its own.
     fn run(
         &mut self,
@@ -165,9 +197,19 @@ impl Executor {
                     true => begin_everything(server, now)?,
                     false => begin(server, command, request, db, now)?,
                 };
-                let mut cx = Context { tx, db, now, session, server, random };
-                let reply = (command.spec.handler)(&mut cx, Args::after(request, command.words))?;
-                Ok((reply, commit(cx)?))
+                let voice = Voice::default();
+                let mut cx = Context { tx, db, now, session, server, random, voice };
+                match (command.spec.handler)(&mut cx, Args::after(request, command.words)) {
+                    Ok(reply) => Ok((reply, commit(cx)?)),
+                    // It will run again, and tell then.
+                    Err(error) if error == CommandError::ELSEWHERE => Err(error),
+                    Err(error) => {
+                        let voice = std::mem::take(&mut cx.voice);
+                        drop(cx);
+                        voice.speak_of_misses(server, now);
+                        Err(error)
+                    }
+                }
             });
             if everything || !matches!(&ran, Err(error) if *error == CommandError::ELSEWHERE) {
                 return ran;
@@ -211,7 +253,7 @@ impl Executor {
         let nanos = self.clock.lap_nanos();
         self.tally.count(&self.server.stats, exec.id, nanos);
         match ran {
-            Ok(position) => Outcome { position, wrote, large: None },
+            Ok(position) => Outcome { position, wrote, ..Outcome::default() },
             Err(error) => {
                 out.truncate(start);
                 self.server.stats.failed(exec.id);
@@ -246,7 +288,7 @@ impl Executor {
                 return Ok(Position::default());
             }
             write_header(b'*', queue.len(), out);
-            let mut cx = Context { tx, db, now, session, server, random };
+            let mut cx = Context { tx, db, now, session, server, random, voice: Voice::default() };
             let (start, limit) = (out.len(), server.settings.output_buffer_bytes());
             // Bytes of replies that are not sent; what they answer is done all the same.
             let mut over_limit = 0;
@@ -290,7 +332,8 @@ impl Executor {
             }
             Ok(reply) => {
                 reply.encode(self.session.protocol, out);
-                Outcome::default()
+                let pushed = matches!(reply, Reply::Push(_) | Reply::Several(_));
+                Outcome { pushed, ..Outcome::default() }
             }
             Err(error) => {
                 self.server.stats.error(error.code());
@@ -307,12 +350,19 @@ pub(super) fn may_write(flags: Flags) -> bool {
     flags.has(Flags::WRITE) || flags.has(Flags::SCRIPT) && !flags.has(Flags::READONLY)
 }
 
-/// Commits what has been run.
-fn commit(cx: Context<'_>) -> Result<Position, CommandError> {
+/// Commits what has been run, and tells of it.
+fn commit(mut cx: Context<'_>) -> Result<Position, CommandError> {
     let writes = cx.tx.is_dirty();
-    let position = cx.tx.commit()?;
     if writes {
-        cx.server.trouble.is_over(cx.now);
+        cx.tell_of_expired(cx.server.settings.notify());
+    }
+    let Context { tx, voice, server, now, .. } = cx;
+    let position = match voice.is_silent() {
+        true => tx.commit()?,
+        false => tx.commit_then(|position| voice.speak(server, position, now))?,
+    };
+    if writes {
+        server.trouble.is_over(now);
     }
     Ok(position)
 }
@@ -389,7 +439,9 @@ fn begin_everything(server: &Shared, now: UnixMillis) -> Result<Transaction<'_>,
 /// Refuses what has a key that is too long.
 pub(crate) fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
     let mut keys = KeyPositions::in_request(command.spec.keys, request);
-    if keys.any(|i| request.get(i).is_some_and(|key| key.len() > MAX_KEY_BYTES)) {
+    if keys.any(|i| request.get(i).is_some_and(|key| key.len() > MAX_KEY_BYTES))
+        && command.spec.access != "not_key"
+    {
         return Err(CommandError::KEY_TOO_LONG);
     }
     Ok(())

@@ -14,6 +14,7 @@ pub(crate) enum Category {
     Write,
     String,
     Bitmap,
+    PubSub,
     Admin,
     Fast,
     Slow,
@@ -26,13 +27,12 @@ pub(crate) enum Category {
     List,
     Hash,
     HyperLogLog,
-    PubSub,
     Scripting,
 }
 
 impl Category {
     /// In Redis' order.
-    pub(crate) const ALL: [Category; 19] = [
+    pub(crate) const ALL: &[Category] = &[
         Category::Keyspace,
         Category::Read,
         Category::Write,
@@ -61,6 +61,7 @@ impl Category {
             Category::Write => "write",
             Category::String => "string",
             Category::Bitmap => "bitmap",
+            Category::PubSub => "pubsub",
             Category::Admin => "admin",
             Category::Fast => "fast",
             Category::Slow => "slow",
@@ -73,14 +74,13 @@ impl Category {
             Category::List => "list",
             Category::Hash => "hash",
             Category::HyperLogLog => "hyperloglog",
-            Category::PubSub => "pubsub",
             Category::Scripting => "scripting",
         }
     }
 
     /// The category of this name, in any case.
     pub(crate) fn find(name: &[u8]) -> Option<Category> {
-        Self::ALL.into_iter().find(|c| name.eq_ignore_ascii_case(c.name().as_bytes()))
+        Self::ALL.iter().copied().find(|c| name.eq_ignore_ascii_case(c.name().as_bytes()))
     }
 
     /// Whether `command` is in it.
@@ -92,6 +92,7 @@ impl Category {
             Category::Write => spec.flags.has(Flags::WRITE),
             Category::String => spec.group == Group::String,
             Category::Bitmap => spec.group == Group::Bitmap,
+            Category::PubSub => spec.flags.has(Flags::PUBSUB),
             Category::Admin => {
                 spec.flags.has(Flags::ADMIN) || spec.flags.has(Flags::ADMIN_CATEGORY)
             }
@@ -110,7 +111,6 @@ impl Category {
             Category::List => spec.group == Group::List,
             Category::Hash => spec.group == Group::Hash,
             Category::HyperLogLog => spec.group == Group::HyperLogLog,
-            Category::PubSub => spec.group == Group::PubSub,
             Category::Scripting => spec.group == Group::Scripting && spec.subcommands.is_empty(),
         }
     }
@@ -123,7 +123,7 @@ pub(crate) fn info(command: &Command) -> Reply {
         Reply::Set(names.into_iter().map(|name| Reply::Status(name.into())).collect())
     };
     let flags = spec.flags.names().map(str::to_owned).collect();
-    let categories = Category::ALL.into_iter().filter(|category| category.has(command));
+    let categories = Category::ALL.iter().filter(|category| category.has(command));
     let categories = categories.map(|category| format!("@{}", category.name())).collect();
     let children = table().children(command).iter().map(info).collect();
     Reply::Array(vec![
@@ -204,9 +204,9 @@ pub(crate) fn markdown() -> String {
         "# Commands\n\n\
          Generated from the server's table of commands by `bitmapistd --print-commands`. *Arity* counts\n\
          the command's name; a negative one is a minimum. *Since* is the version of Redis that brought the\n\
-         command.\n",
+         command; 0.1.0 is one of ours.\n",
     );
-    for group in Group::ALL {
+    for &group in Group::ALL {
         if table().all().iter().all(|command| command.spec.group != group) {
             continue;
         }
@@ -253,12 +253,17 @@ mod tests {
             let spec = command.spec;
             let mut keys = Vec::new();
             for (run, access) in spec.key_runs() {
-                assert!(!spec.flags.has(Flags::READONLY) || access.starts_with("RO"));
+                // PFCOUNT remembers what it has counted.
+                let only_reads =
+                    spec.flags.has(Flags::READONLY) && !spec.flags.has(Flags::MAY_REPLICATE);
+                assert!(!only_reads || access.starts_with("RO"));
                 keys.extend(KeyPositions::of(run, 8));
             }
             assert_eq!(keys, KeyPositions::of(spec.keys, 8).collect::<Vec<_>>());
-            let changes = spec.key_runs().iter().any(|(_, access)| !access.starts_with("RO"));
-            let writes = spec.flags.has(Flags::WRITE) && !keys.is_empty();
+            let reads = |access: &str| access.starts_with("RO") || access == "not_key";
+            let changes = spec.key_runs().iter().any(|(_, access)| !reads(access));
+            let writes = spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::MAY_REPLICATE);
+            let writes = writes && !keys.is_empty() && spec.access != "not_key";
             // What a script does is not known.
             assert!(changes == writes || spec.flags.has(Flags::SCRIPT), "{}", command.full_name);
         }

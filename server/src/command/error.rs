@@ -110,6 +110,10 @@ impl From<Error> for CommandError {
             Error::FieldNotInteger => Self::text("ERR hash value is not an integer"),
             Error::FieldNotFloat => Self::text("ERR hash value is not a float"),
             Error::NoSuchKey => Self::NO_SUCH_KEY,
+            Error::NotHyperLogLog => {
+                Self::text("WRONGTYPE Key is not a valid HyperLogLog string value.")
+            }
+            Error::CorruptHyperLogLog => Self::text("INVALIDOBJ Corrupted HLL object detected"),
             damaged if damaged.is_damage() => Self::new(format!("{} {damaged}", Self::DAMAGED)),
             Error::Storage(cause) => Self::new(format!(
                 "{} Errors writing to or reading from the log: {cause}",

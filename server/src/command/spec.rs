@@ -115,6 +115,13 @@ impl CommandSpec {
         let wanted = usize::from(self.arity.unsigned_abs());
         if self.arity < 0 { len >= wanted } else { len == wanted }
     }
+
+    /// Whether a request of `len` arguments, the name included, needs the whole keyspace where it is not alone in its
+    /// transaction.
+    pub(crate) fn needs_everything(&self, len: usize) -> bool {
+        let finds_keys = self.flags.has(Flags::BY_KEY) && (self.flags.has(Flags::WRITE) || len > 2);
+        finds_keys || self.flags.has(Flags::EXCLUSIVE)
+    }
 }
 
 /// Properties of a command, combined by [`Flags::or`].
@@ -140,11 +147,17 @@ impl Flags {
     pub(crate) const ALLOW_BUSY: Flags = Flags(1 << 13);
     pub(crate) const NO_MULTI: Flags = Flags(1 << 14);
     pub(crate) const MOVABLE_KEYS: Flags = Flags(1 << 15);
-    pub(crate) const NO_MANDATORY_KEYS: Flags = Flags(1 << 16);
+    pub(crate) const PUBSUB: Flags = Flags(1 << 16);
+    /// It writes to no key and has an effect all the same: it publishes, or changes how a value is kept (PFCOUNT). Scripts
+    /// that only read may not call it. `COMMAND INFO` does not print it.
+    pub(crate) const MAY_REPLICATE: Flags = Flags(1 << 17);
+    pub(crate) const NO_MANDATORY_KEYS: Flags = Flags(1 << 18);
 
     /// Ours: runs other commands, on keys that it may not have named (EVAL, FCALL).
-    pub(crate) const SCRIPT: Flags = Flags(1 << 22);
+    pub(crate) const SCRIPT: Flags = Flags(1 << 19);
 
+    /// Ours: may be called in RESP2 by a client that is subscribed.
+    pub(crate) const WHILE_SUBSCRIBED: Flags = Flags(1 << 20);
     /// Ours: runs even inside `MULTI` instead of being queued (EXEC, DISCARD, WATCH …).
     pub(crate) const MULTI_OK: Flags = Flags(1 << 24);
     /// Ours: needs the whole keyspace to itself (FLUSHALL).
@@ -164,6 +177,9 @@ impl Flags {
     /// Ours: belongs to Redis' ACL category of commands about keys of any type.
     pub(crate) const KEYSPACE: Flags = Flags(1 << 29);
 
+    /// Ours: locks the keys that it finds one after the other. In a transaction it needs the whole keyspace, unless
+    /// it is KEYS without options.
+    pub(crate) const BY_KEY: Flags = Flags(1 << 22);
     /// Ours: belongs to Redis' ACL category of commands about the connection, whatever its chapter.
     pub(crate) const CONNECTION: Flags = Flags(1 << 23);
 
@@ -184,6 +200,7 @@ impl Flags {
             (Flags::READONLY, "readonly"),
             (Flags::DENYOOM, "denyoom"),
             (Flags::ADMIN, "admin"),
+            (Flags::PUBSUB, "pubsub"),
             (Flags::NOSCRIPT, "noscript"),
             (Flags::BLOCKING, "blocking"),
             (Flags::LOADING, "loading"),
@@ -260,7 +277,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(crate) const ALL: [Group; 13] = [
+    pub(crate) const ALL: &[Group] = &[
         Group::Generic,
         Group::String,
         Group::List,

@@ -57,7 +57,7 @@ impl Table {
     fn new() -> Self {
         let mut commands = Vec::new();
         let mut slots = [EMPTY; SLOTS];
-        for spec in FAMILIES.into_iter().flatten() {
+        for spec in FAMILIES.iter().copied().flatten() {
             let parent = commands.len();
             let mut slot = hash(spec.name.as_bytes());
             while slots[slot] != EMPTY {

@@ -81,8 +81,8 @@ impl Queue {
     /// Whether the transaction needs all keys: a command does, or may call others that do, or their
     /// database is not known yet.
     pub(crate) fn needs_everything(&self) -> bool {
-        self.commands.iter().any(|command| {
-            command.spec.flags.has(Flags::EXCLUSIVE)
+        self.iter().any(|(command, request)| {
+            command.spec.needs_everything(request.len())
                 || command.spec.flags.has(Flags::OTHER_DB)
                 || command.spec.flags.has(Flags::SCRIPT)
                 || command.spec.name == "select"

@@ -4,6 +4,7 @@ mod bitfield;
 mod field;
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
+use crate::events::Class;
 use bitfield::{bitfield, bitfield_ro};
 use bitmap_store::{BitOp, MAX_VALUE_BYTES};
 use resp::Reply;
@@ -62,14 +63,21 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 /// `SETBIT key offset value`: replies with the bit's previous value.
 fn setbit(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, offset, bit) = (args.key()?, args.bit_offset()?, args.bit()?);
-    Ok(Reply::from(cx.tx.set_bit(cx.db, key, offset, bit)?))
+    let heard = cx.hears(Class::String) || cx.hears(Class::New);
+    let len = if heard { cx.tx.strlen(cx.db, key)? } else { 0 };
+    let previous = cx.tx.set_bit(cx.db, key, offset, bit)?;
+    // Redis tells of what changed only.
+    if heard && (previous != bit || len <= offset / 8) {
+        cx.event(Class::String, "setbit", key);
+    }
+    Ok(Reply::from(previous))
 }
 
 /// `GETBIT key offset`
 fn getbit(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, offset) = (args.key()?, args.bit_offset()?);
     let bit = cx.tx.get_bit(cx.db, key, offset)?;
-    cx.looked_up(cx.tx.was_found());
+    cx.looked_for(key, cx.tx.was_found());
     Ok(Reply::from(bit))
 }
 
@@ -206,7 +214,14 @@ fn bitop(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
     for source in &sources {
         cx.looked_up_key(source, false)?;
     }
-    Ok(Reply::from(cx.tx.bit_op(operation, cx.db, destination, &sources)?))
+    let existed = cx.hears(Class::Generic) && cx.tx.exists(cx.db, destination)?;
+    let len = cx.tx.bit_op(operation, cx.db, destination, &sources)?;
+    if len > 0 {
+        cx.event(Class::String, "set", destination);
+    } else if existed {
+        cx.event(Class::Generic, "del", destination);
+    }
+    Ok(Reply::from(len))
 }
 
 #[cfg(test)]

@@ -161,8 +161,8 @@ fn list(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     cx.session.publish(cx.now, 0, 0);
     let mut wanted: Box<dyn Fn(&Client) -> bool> = Box::new(|_| true);
     if args.len() == 2 && args.keyword("TYPE") {
-        let normal = is_normal(args.next()?)?;
-        wanted = Box::new(move |_| normal);
+        let kind = parse_kind(args.next()?)?;
+        wanted = Box::new(move |client| kind.has(client));
     } else if args.len() >= 2 && args.keyword("ID") {
         let ids = args
             .rest()
@@ -183,17 +183,35 @@ fn list(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     Ok(verbatim(text))
 }
 
-/// Whether a type of client is the one that all clients here are of.
-fn is_normal(kind: &[u8]) -> Result<bool, CommandError> {
-    if kind.eq_ignore_ascii_case(b"normal") {
-        return Ok(true);
+/// A type of client.
+#[derive(Clone, Copy)]
+enum ClientKind {
+    Normal,
+    PubSub,
+    /// A master or a replica, which nobody is here.
+    Replication,
+}
+
+impl ClientKind {
+    fn has(self, client: &Client) -> bool {
+        match self {
+            ClientKind::Normal => !client.is_subscriber(),
+            ClientKind::PubSub => client.is_subscriber(),
+            ClientKind::Replication => false,
+        }
     }
-    let known: [&[u8]; 4] = [b"master", b"replica", b"slave", b"pubsub"];
-    if known.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
-        return Ok(false);
+}
+
+fn parse_kind(kind: &[u8]) -> Result<ClientKind, CommandError> {
+    match kind.to_ascii_lowercase().as_slice() {
+        b"normal" => Ok(ClientKind::Normal),
+        b"pubsub" => Ok(ClientKind::PubSub),
+        b"master" | b"replica" | b"slave" => Ok(ClientKind::Replication),
+        _ => {
+            let kind = String::from_utf8_lossy(kind);
+            Err(CommandError::new(format!("ERR Unknown client type '{kind}'")))
+        }
     }
-    let kind = String::from_utf8_lossy(kind);
-    Err(CommandError::new(format!("ERR Unknown client type '{kind}'")))
 }
 
 /// Which clients `CLIENT KILL` closes.
@@ -202,7 +220,7 @@ struct Filter<'a> {
     id: Option<u64>,
     addr: Option<&'a [u8]>,
     laddr: Option<&'a [u8]>,
-    normal: Option<bool>,
+    kind: Option<ClientKind>,
     max_age_seconds: Option<u64>,
     skip_me: bool,
 }
@@ -232,7 +250,7 @@ fn kill(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
         } else if args.keyword("LADDR") {
             filter.laddr = Some(args.next()?);
         } else if args.keyword("TYPE") {
-            filter.normal = Some(is_normal(args.next()?)?);
+            filter.kind = Some(parse_kind(args.next()?)?);
         } else if args.keyword("USER") {
             let user = args.next()?;
             if user != b"default" {
@@ -262,7 +280,7 @@ fn kill_all(cx: &mut Context<'_>, filter: &Filter<'_>) -> usize {
             && filter.id.is_none_or(|id| id == client.id)
             && filter.addr.is_none_or(|addr| addr == client.addr.as_bytes())
             && filter.laddr.is_none_or(|laddr| laddr == client.laddr.as_bytes())
-            && filter.normal.unwrap_or(true)
+            && filter.kind.is_none_or(|kind| kind.has(client))
             && filter
                 .max_age_seconds
                 .is_none_or(|age| now.0.saturating_sub(client.connected_at.0) / 1000 >= age)

@@ -117,6 +117,7 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
 fn reset_stat(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
     cx.session.lookups.flush(&cx.server.stats);
     cx.server.stats.reset();
+    cx.server.pubsub.reset_stat();
     Ok(Reply::OK)
 }
 

@@ -13,8 +13,10 @@ const GREETING: Flags = Flags::NOSCRIPT
     .or(Flags::NO_AUTH)
     .or(Flags::ALLOW_BUSY);
 
+const LEAVING: Flags = GREETING.or(Flags::MULTI_OK).or(Flags::WHILE_SUBSCRIBED);
+
 pub(super) const COMMANDS: &[CommandSpec] = &[
-    CommandSpec::new("ping", -1, Flags::FAST, Keys::none(), ping)
+    CommandSpec::new("ping", -1, Flags::FAST.or(Flags::WHILE_SUBSCRIBED), Keys::none(), ping)
         .doc(Group::Connection, "1.0.0", "O(1)", "Ping the server")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     CommandSpec::new(
@@ -50,13 +52,13 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Change the selected database for the current connection",
     ),
-    CommandSpec::new("quit", -1, GREETING.or(Flags::MULTI_OK), Keys::none(), quit).doc(
+    CommandSpec::new("quit", -1, LEAVING, Keys::none(), quit).doc(
         Group::Connection,
         "1.0.0",
         "O(1)",
         "Close the connection",
     ),
-    CommandSpec::new("reset", 1, GREETING.or(Flags::MULTI_OK), Keys::none(), reset).doc(
+    CommandSpec::new("reset", 1, LEAVING, Keys::none(), reset).doc(
         Group::Connection,
         "6.2.0",
         "O(1)",
@@ -65,8 +67,13 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 ];
 
 /// `PING [message]`
-fn ping(_: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+fn ping(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     match args.len() {
+        // It must not look like a message.
+        0 | 1 if cx.session.is_confined() => {
+            let text = if args.is_empty() { b"".as_slice() } else { args.next()? };
+            Ok(Reply::Array(vec![Reply::bulk("pong"), bulk(text)]))
+        }
         0 => Ok(Reply::PONG),
         1 => Ok(bulk(args.next()?)),
         _ => Err(CommandError::arity("ping")),
@@ -130,7 +137,7 @@ fn hello(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
     if let Some(name) = name {
         cx.session.client.names().name = name.to_vec();
     }
-    cx.session.protocol = protocol;
+    cx.session.speak(protocol);
     let proto = if protocol == Protocol::Resp3 { 3 } else { 2 };
     let text = |text: &'static str| Reply::bulk(Bytes::from_static(text.as_bytes()));
     Ok(Reply::Map(vec![
@@ -158,7 +165,7 @@ fn quit(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
 
 /// `RESET`: the connection is as if new.
 fn reset(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
-    cx.session.reset();
+    cx.session.reset(&cx.server.pubsub);
     Ok(Reply::Status("RESET".into()))
 }
 

@@ -1,6 +1,7 @@
 //! Expiry of keys: setting it, asking for it, removing it; and the times that other families accept.
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
+use crate::events::Class;
 use bitmap_store::UnixMillis;
 use resp::Reply;
 
@@ -191,11 +192,34 @@ fn set_time(
     let wanted_ms = time.resolve(amount.int()?, cx.now, command)?;
     let set = match cx.tx.expiry(cx.db, key)? {
         Some(current) if condition.allows(current, wanted_ms) => {
-            cx.tx.set_expiry(cx.db, key, Some(since_1970(wanted_ms)))?
+            set_expiry(cx, key, since_1970(wanted_ms))?
         }
         _ => false,
     };
     Ok(Reply::from(set))
+}
+
+/// Sets the expiry of a key and tells of it; a key whose time has passed is deleted.
+pub(super) fn set_expiry(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    at: UnixMillis,
+) -> Result<bool, CommandError> {
+    let set = cx.tx.set_expiry(cx.db, key, Some(at))?;
+    if set {
+        cx.event(Class::Generic, if at <= cx.now { "del" } else { "expire" }, key);
+    }
+    Ok(set)
+}
+
+/// Takes the expiry of a key away and tells of it; false if it has none.
+pub(super) fn clear_expiry(cx: &mut Context<'_>, key: &[u8]) -> Result<bool, CommandError> {
+    let had_expiry = matches!(cx.tx.expiry(cx.db, key)?, Some(Some(_)));
+    if had_expiry {
+        cx.tx.set_expiry(cx.db, key, None)?;
+        cx.event(Class::Generic, "persist", key);
+    }
+    Ok(had_expiry)
 }
 
 /// `TTL key`: in seconds, rounded; -1 without an expiry, -2 without a key.
@@ -227,7 +251,7 @@ fn report(
 ) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let expiry = cx.tx.expiry(cx.db, key)?;
-    cx.looked_up(expiry.is_some());
+    cx.looked_for(key, expiry.is_some());
     Ok(Reply::Int(match expiry {
         None => -2,
         Some(None) => -1,
@@ -242,11 +266,7 @@ fn to_seconds(millis: u64) -> u64 {
 /// `PERSIST key`: replies 1 if the key had an expiry.
 fn persist(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    let had_expiry = matches!(cx.tx.expiry(cx.db, key)?, Some(Some(_)));
-    if had_expiry {
-        cx.tx.set_expiry(cx.db, key, None)?;
-    }
-    Ok(Reply::from(had_expiry))
+    Ok(Reply::from(clear_expiry(cx, key)?))
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! Keys of any type: deleting, finding, naming, moving between databases. Their expiry is in `expire`.
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
-use bitmap_store::{DATABASES, Db, Glob, Kind};
+use crate::events::Class;
+use bitmap_store::{Bytes, DATABASES, Db, Error, Glob, Kind, Listing};
 use resp::Reply;
 
 const READ: Flags = Flags::READONLY.or(Flags::KEYSPACE);
 const WRITE: Flags = Flags::WRITE.or(Flags::KEYSPACE);
 const SEARCH: Flags = READ.or(Flags::KEYSPACE_WIDE);
+
+/// PDEL deletes so many keys in one batch of the log, whose locks it holds meanwhile.
+const DELETED_AT_ONCE: usize = 64;
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec::new("del", -2, WRITE, Keys::range(1, -1, 1), del).doc(
@@ -44,13 +48,32 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Determine the type stored at key",
     ).access("RO"),
-    CommandSpec::new("keys", 2, SEARCH.or(Flags::DANGEROUS), Keys::none(), keys).doc(
+    CommandSpec::new("keys", -1, SEARCH.or(Flags::DANGEROUS).or(Flags::BY_KEY), Keys::none(), keys).doc(
         Group::Generic,
         "1.0.0",
         "O(N) with N being the number of keys in the database, under the assumption that the key names \
          in the database and the given pattern have limited length.",
         "Find all keys matching the given pattern",
     ).tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
+    CommandSpec::new(
+        "pdel",
+        2,
+        WRITE.or(Flags::KEYSPACE_WIDE).or(Flags::DANGEROUS).or(Flags::BY_KEY),
+        Keys::none(),
+        pdel,
+    )
+    .doc(
+        Group::Generic,
+        "0.1.0",
+        "O(N) with N being the number of keys that begin as the pattern does",
+        "Delete all keys matching the given pattern",
+    ),
+    CommandSpec::new("delif", -3, WRITE, Keys::range(2, -1, 1), delif).doc(
+        Group::Generic,
+        "0.1.0",
+        "O(N) with N being the length of all the strings",
+        "Delete those of the given keys whose strings contain another",
+    ).access("RW access delete"),
     CommandSpec::new("scan", -2, SEARCH, Keys::none(), scan).doc(
         Group::Generic,
         "2.8.0",
@@ -103,7 +126,10 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
 fn del(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let mut deleted = 0;
     for key in args.rest() {
-        deleted += i64::from(cx.tx.delete(cx.db, key)?);
+        if cx.tx.delete(cx.db, key)? {
+            deleted += 1;
+            cx.event(Class::Generic, "del", key);
+        }
     }
     Ok(Reply::Int(deleted))
 }
@@ -122,14 +148,76 @@ fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 fn kind(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let kind = cx.tx.kind(cx.db, key)?;
-    cx.looked_up(kind.is_some());
+    cx.looked_for(key, kind.is_some());
     Ok(Reply::Status(kind.map_or("none", Kind::text).into()))
 }
 
-/// `KEYS pattern`
+/// `KEYS [pattern] [PIVOT key] [LIMIT n] [DESC] [EXCL] [WITHVALUES]`: in the order of the keys, from behind the
+/// pivot on; with values, each key is followed by its own, null if that is no string.
 fn keys(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    let glob = Glob::new(if args.is_empty() { b"*" } else { args.next()? });
+    if args.is_empty() {
+        return Ok(names(cx.tx.keys(cx.db, &glob)));
+    }
+    let (mut listing, mut with_values) = (Listing::default(), false);
+    while !args.is_empty() {
+        if args.keyword("PIVOT") {
+            listing.pivot = Some(args.next()?);
+        } else if args.keyword("LIMIT") {
+            let limit = u64::try_from(args.int()?).map_err(|_| CommandError::SYNTAX)?;
+            listing.limit = Some(usize::try_from(limit).unwrap_or(usize::MAX));
+        } else if args.keyword("DESC") {
+            listing.descending = true;
+        } else if args.keyword("WITHVALUES") {
+            with_values = true;
+        } else if !args.keyword("EXCL") {
+            return Err(CommandError::SYNTAX);
+        }
+    }
+    let found = cx.tx.list_keys(cx.db, &glob, listing);
+    if !with_values {
+        return Ok(names(found));
+    }
+    let mut pairs = Vec::with_capacity(2 * found.len());
+    let mut left = cx.server.settings.output_buffer_bytes();
+    for key in found {
+        let value = match cx.tx.get_found(cx.db, &key) {
+            Ok(None) => continue,
+            Err(Error::WrongType) => None,
+            value => value?,
+        };
+        left = left
+            .checked_sub(key.len() + value.as_ref().map_or(0, Bytes::len))
+            .ok_or(CommandError::text("ERR the values exceed client-output-buffer-limit"))?;
+        pairs.extend([Reply::bulk(key), Reply::from(value)]);
+    }
+    Ok(Reply::Array(pairs))
+}
+
+/// `PDEL pattern`: replies with the number of keys deleted. Outside of a transaction they go some at a time, each lot
+/// at once, and others' commands between.
+fn pdel(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let glob = Glob::new(args.next()?);
-    Ok(names(cx.tx.keys(cx.db, &glob)))
+    let limit = cx.tx.is_without_keys().then_some(DELETED_AT_ONCE);
+    let mut deleted = 0;
+    let mut found = cx.tx.list_keys(cx.db, &glob, Listing { limit, ..Listing::default() });
+    while let Some(last) = found.last().cloned() {
+        let gone = cx.tx.delete_found(cx.db, &found)?;
+        deleted += gone.into_iter().filter(|gone| *gone).count();
+        if limit.is_none() {
+            break;
+        }
+        let listing = Listing { pivot: Some(&last), limit, ..Listing::default() };
+        found = cx.tx.list_keys(cx.db, &glob, listing);
+    }
+    Ok(Reply::Int(deleted as i64))
+}
+
+/// `DELIF part key [key ...]`: deletes those whose strings have `part` in them, and replies with their number.
+fn delif(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
+    let part = args.next()?;
+    let deleted = cx.tx.delete_if(cx.db, part, args.rest())?;
+    Ok(Reply::Int(deleted.len() as i64))
 }
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
@@ -187,8 +275,18 @@ fn random_key(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> 
 /// `RENAME key newkey`
 fn rename(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (from, to) = (args.key()?, args.key()?);
-    cx.tx.rename(cx.db, from, to)?;
+    move_name(cx, from, to)?;
     Ok(Reply::OK)
+}
+
+fn move_name(cx: &mut Context<'_>, from: &[u8], to: &[u8]) -> Result<(), CommandError> {
+    cx.tx.rename(cx.db, from, to)?;
+    if from != to {
+        cx.event_of_new(cx.db, to);
+        cx.event(Class::Generic, "rename_from", from);
+        cx.event(Class::Generic, "rename_to", to);
+    }
+    Ok(())
 }
 
 /// `RENAMENX key newkey`: replies 0 if the new name is taken, be it by the key itself.
@@ -200,7 +298,7 @@ fn rename_nx(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandE
     if cx.tx.exists(cx.db, to)? {
         return Ok(Reply::Int(0));
     }
-    cx.tx.rename(cx.db, from, to)?;
+    move_name(cx, from, to)?;
     Ok(Reply::Int(1))
 }
 
@@ -222,6 +320,10 @@ fn copy(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     }
     let copied = cx.tx.copy((cx.db, from), (db, to), replace)?;
     cx.looked_up_key(from, copied)?;
+    if copied {
+        cx.event_of_new(db, to);
+        cx.event_in(db, Class::Generic, "copy_to", to);
+    }
     Ok(Reply::from(copied))
 }
 
@@ -231,7 +333,13 @@ fn move_to_db(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Command
     if to == cx.db {
         return Err(CommandError::SAME_OBJECT);
     }
-    Ok(Reply::from(cx.tx.move_to(cx.db, key, to)?))
+    let moved = cx.tx.move_to(cx.db, key, to)?;
+    if moved {
+        cx.event_of_new(to, key);
+        cx.event(Class::Generic, "move_from", key);
+        cx.event_in(to, Class::Generic, "move_to", key);
+    }
+    Ok(Reply::from(moved))
 }
 
 fn names(keys: Vec<Vec<u8>>) -> Reply {

@@ -4,11 +4,14 @@ mod bitmap;
 mod client;
 mod config;
 mod connection;
+mod dump;
 mod expire;
 mod function;
 mod hash;
+mod hyperloglog;
 mod introspection;
 mod keys;
+mod pubsub;
 mod script;
 mod server;
 mod string;
@@ -18,17 +21,20 @@ use crate::command::{Args, CommandError, CommandSpec, Context};
 use resp::Reply;
 
 /// The rows of all families.
-pub(crate) const FAMILIES: [&[CommandSpec]; 13] = [
+pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     keys::COMMANDS,
     expire::COMMANDS,
+    dump::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
     hash::COMMANDS,
     transaction::COMMANDS,
     script::COMMANDS,
     function::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     config::COMMANDS,
     introspection::COMMANDS,

@@ -6,7 +6,7 @@ mod lolwut;
 use crate::clock;
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys, parse_int};
 use crate::info;
-use bitmap_store::{Bytes, DATABASES, Db};
+use bitmap_store::{Bytes, DATABASES, Db, Encoding};
 use lolwut::lolwut;
 use resp::Reply;
 use std::sync::atomic::Ordering;
@@ -345,6 +345,7 @@ fn db_size(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
 fn flush_db(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     check_flush(args)?;
     cx.tx.flush_db(cx.db)?;
+    cx.voice.forget_keys();
     Ok(Reply::OK)
 }
 
@@ -352,6 +353,7 @@ fn flush_db(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError>
 fn flush_all(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     check_flush(args)?;
     cx.tx.flush_all()?;
+    cx.voice.forget_keys();
     Ok(Reply::OK)
 }
 
@@ -467,19 +469,35 @@ fn object_encoding(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Co
     })
 }
 
-/// `OBJECT REFCOUNT key`: a value belongs to its key alone.
+/// Whether OBJECT finds a key; nobody is told that it does not.
+fn object_is_there(cx: &mut Context<'_>, key: &[u8]) -> Result<bool, CommandError> {
+    let found = cx.tx.exists(cx.db, key)?;
+    cx.looked_up(found);
+    Ok(found)
+}
+
+/// `OBJECT REFCOUNT key`: a value belongs to its key alone; but Redis has one object for each small number.
 fn object_ref_count(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.looked_up_key(args.key()?, false)? { Reply::Int(1) } else { Reply::Null })
+    const SHARED: i64 = i32::MAX as i64;
+    let key = args.key()?;
+    if !object_is_there(cx, key)? {
+        return Ok(Reply::Null);
+    }
+    let number = match cx.tx.encoding(cx.db, key)? {
+        Some(Encoding::Int) => cx.tx.get(cx.db, key)?.and_then(|text| parse_int(&text)),
+        _ => None,
+    };
+    Ok(Reply::Int(if number.is_some_and(|n| (0..10_000).contains(&n)) { SHARED } else { 1 }))
 }
 
 /// `OBJECT IDLETIME key`: times of access are not kept.
 fn object_idle_time(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    Ok(if cx.looked_up_key(args.key()?, false)? { Reply::Int(0) } else { Reply::Null })
+    Ok(if object_is_there(cx, args.key()?)? { Reply::Int(0) } else { Reply::Null })
 }
 
 /// `OBJECT FREQ key`: as Redis without an LFU policy.
 fn object_freq(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    if !cx.looked_up_key(args.key()?, false)? {
+    if !object_is_there(cx, args.key()?)? {
         return Ok(Reply::Null);
     }
     Err(CommandError::text(

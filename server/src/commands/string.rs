@@ -4,12 +4,13 @@ mod lcs;
 mod options;
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys};
+use crate::events::Class;
 use bitmap_store::{Bytes, Error, UnixMillis};
 use lcs::lcs;
 use options::{Existence, Expiry, GetExOptions, SetOptions};
 use resp::Reply;
 
-use super::expire::Time;
+use super::expire::{Time, clear_expiry, set_expiry};
 
 const READ: Flags = Flags::READONLY;
 const READ_FAST: Flags = READ.or(Flags::FAST);
@@ -169,7 +170,7 @@ fn get(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
 /// The value of a key, counted as looked up.
 fn read(cx: &mut Context<'_>, key: &[u8]) -> Result<Option<Bytes>, CommandError> {
     let value = cx.tx.get(cx.db, key)?;
-    cx.looked_up(value.is_some());
+    cx.looked_for(key, value.is_some());
     Ok(value)
 }
 
@@ -177,7 +178,7 @@ fn read(cx: &mut Context<'_>, key: &[u8]) -> Result<Option<Bytes>, CommandError>
 fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, value) = (args.key()?, args.next()?);
     if args.is_empty() {
-        cx.tx.set(cx.db, key, value, None)?;
+        put(cx, key, value, None)?;
         return Ok(Reply::OK);
     }
     let options = SetOptions::parse(args)?;
@@ -193,8 +194,11 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
     };
     if proceed {
         match options.expiry {
-            Expiry::Unchanged => cx.tx.set_keep_expiry(cx.db, key, value)?,
-            _ => set_until(cx, key, value, expires_at)?,
+            Expiry::Unchanged => {
+                cx.tx.set_keep_expiry(cx.db, key, value)?;
+                cx.event(Class::String, "set", key);
+            }
+            _ => put(cx, key, value, expires_at)?,
         }
     }
     Ok(match (options.get, proceed) {
@@ -204,17 +208,23 @@ fn set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> 
     })
 }
 
-/// Sets the key; one whose time has passed already is gone at once, as it would be for whoever looks next.
-fn set_until(
+/// Sets the key and tells of it. One whose time has passed already is gone at once, as it would be for whoever
+/// looks next.
+fn put(
     cx: &mut Context<'_>,
     key: &[u8],
     value: &[u8],
     expires_at: Option<UnixMillis>,
 ) -> Result<(), CommandError> {
-    if expires_at.is_some_and(|at| at <= cx.now) {
+    let expired = expires_at.is_some_and(|at| at <= cx.now);
+    cx.tx.set(cx.db, key, value, expires_at.filter(|_| !expired))?;
+    cx.event(Class::String, "set", key);
+    if expires_at.is_some() {
+        cx.event(Class::Generic, "expire", key);
+    }
+    if expired {
         cx.tx.delete(cx.db, key)?;
-    } else {
-        cx.tx.set(cx.db, key, value, expires_at)?;
+        cx.event(Class::Expired, "expired", key);
     }
     Ok(())
 }
@@ -224,7 +234,7 @@ fn set_nx(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
     let (key, value) = (args.key()?, args.next()?);
     let missing = !cx.tx.exists(cx.db, key)?;
     if missing {
-        cx.tx.set(cx.db, key, value, None)?;
+        put(cx, key, value, None)?;
     }
     Ok(Reply::from(missing))
 }
@@ -247,7 +257,7 @@ fn set_for(
 ) -> Result<Reply, CommandError> {
     let (key, amount, value) = (args.key()?, args.int()?, args.next()?);
     let expires_at = time.resolve_positive(amount, cx.now, command)?;
-    cx.tx.set(cx.db, key, value, Some(expires_at))?;
+    put(cx, key, value, Some(expires_at))?;
     Ok(Reply::OK)
 }
 
@@ -255,7 +265,7 @@ fn set_for(
 fn get_set(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, value) = (args.key()?, args.next()?);
     let old = read(cx, key)?;
-    cx.tx.set(cx.db, key, value, None)?;
+    put(cx, key, value, None)?;
     Ok(Reply::from(old))
 }
 
@@ -265,6 +275,7 @@ fn get_del(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
     let old = read(cx, key)?;
     if old.is_some() {
         cx.tx.delete(cx.db, key)?;
+        cx.event(Class::Generic, "del", key);
     }
     Ok(Reply::from(old))
 }
@@ -280,13 +291,11 @@ fn get_ex(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
     match options.expiry {
         Expiry::Unchanged => {}
         Expiry::Removed => {
-            if cx.tx.expiry(cx.db, key)?.flatten().is_some() {
-                cx.tx.set_expiry(cx.db, key, None)?;
-            }
+            clear_expiry(cx, key)?;
         }
         Expiry::In(time, amount) => {
             let at = time.resolve_positive(amount.parse()?, cx.now, "getex")?;
-            cx.tx.set_expiry(cx.db, key, Some(at))?;
+            set_expiry(cx, key, at)?;
         }
     }
     Ok(Reply::from(Some(value)))
@@ -299,7 +308,7 @@ fn mget(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
     let mut left = cx.server.settings.output_buffer_bytes();
     for key in args.rest() {
         let value = cx.tx.get(cx.db, key);
-        cx.looked_up(!matches!(value, Ok(None)));
+        cx.looked_for(key, !matches!(value, Ok(None)));
         let value = match value {
             Err(Error::WrongType) => None,
             value => value?,
@@ -338,7 +347,7 @@ fn check_pairs(args: Args<'_>, command: &str) -> Result<(), CommandError> {
 fn set_pairs(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<(), CommandError> {
     while !args.is_empty() {
         let (key, value) = (args.key()?, args.next()?);
-        cx.tx.set(cx.db, key, value, None)?;
+        put(cx, key, value, None)?;
     }
     Ok(())
 }
@@ -346,7 +355,9 @@ fn set_pairs(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<(), CommandErro
 /// `APPEND key value`: replies with the new length in bytes.
 fn append(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, tail) = (args.key()?, args.next()?);
-    Ok(Reply::from(cx.tx.append(cx.db, key, tail)?))
+    let len = cx.tx.append(cx.db, key, tail)?;
+    cx.event(Class::String, "append", key);
+    Ok(Reply::from(len))
 }
 
 /// `STRLEN key`: in bytes, 0 for a missing key.
@@ -373,36 +384,46 @@ fn set_range(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandE
     if value.is_empty() {
         return Ok(Reply::from(cx.tx.strlen(cx.db, key)?));
     }
-    Ok(Reply::from(cx.tx.set_range(cx.db, key, offset, value)?))
+    let len = cx.tx.set_range(cx.db, key, offset, value)?;
+    cx.event(Class::String, "setrange", key);
+    Ok(Reply::from(len))
 }
 
 /// `INCR key`
 fn incr(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::Int(cx.tx.incr_by(cx.db, key, 1)?))
+    add(cx, key, 1)
+}
+
+fn add(cx: &mut Context<'_>, key: &[u8], by: i64) -> Result<Reply, CommandError> {
+    let sum = cx.tx.incr_by(cx.db, key, by)?;
+    cx.event(Class::String, "incrby", key);
+    Ok(Reply::Int(sum))
 }
 
 /// `DECR key`
 fn decr(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::Int(cx.tx.incr_by(cx.db, key, -1)?))
+    add(cx, key, -1)
 }
 
 /// `INCRBY key increment`
 fn incr_by(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, by) = (args.key()?, args.int()?);
-    Ok(Reply::Int(cx.tx.incr_by(cx.db, key, by)?))
+    add(cx, key, by)
 }
 
 /// `DECRBY key decrement`
 fn decr_by(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, by) = (args.key()?, args.int()?);
     let by = by.checked_neg().ok_or(CommandError::text("ERR decrement would overflow"))?;
-    Ok(Reply::Int(cx.tx.incr_by(cx.db, key, by)?))
+    add(cx, key, by)
 }
 
 /// `INCRBYFLOAT key increment`: replies with the new value as text.
 fn incr_by_float(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, by) = (args.key()?, args.next()?);
-    Ok(Reply::Bulk(cx.tx.incr_by_float(cx.db, key, by)?))
+    let sum = cx.tx.incr_by_float(cx.db, key, by)?;
+    cx.event(Class::String, "incrbyfloat", key);
+    Ok(Reply::Bulk(sum))
 }

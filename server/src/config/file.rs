@@ -1,7 +1,8 @@
 //! The configuration file: TOML with the names of the flags.
 
+use super::limit::parse_limit;
 use super::upkeep::{parse_compression, parse_window};
-use super::{Config, parse_size};
+use super::{Config, Notify, parse_size};
 use bitmap_store::Durability;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ struct File {
     timeout: Option<u64>,
     client_query_buffer_limit: Option<Size>,
     client_output_buffer_limit: Option<Size>,
+    subscriber_output_buffer_limit: Option<String>,
+    notify_keyspace_events: Option<String>,
     compaction: Option<bool>,
     compaction_window: Option<String>,
     compaction_rate: Option<Size>,
@@ -105,6 +108,16 @@ fn apply(text: &str, config: &mut Config) -> Result<(), String> {
     if let Some(size) = file.client_output_buffer_limit {
         config.output_buffer_bytes = size.bytes("client-output-buffer-limit")?;
     }
+    if let Some(text) = file.subscriber_output_buffer_limit {
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let problem = "subscriber-output-buffer-limit is not two sizes and a number of seconds such as \
+                       \"32mb 8mb 60\"";
+        config.subscriber_limit = parse_limit(&words).ok_or(problem)?;
+    }
+    if let Some(text) = file.notify_keyspace_events {
+        let problem = "notify-keyspace-events is made of the letters Ag$lshzxeKEtmdn";
+        config.notify = Notify::parse(&text).ok_or(problem)?;
+    }
     let upkeep = &mut config.upkeep;
     if let Some(on) = file.compaction {
         upkeep.compaction = on;
@@ -141,7 +154,7 @@ impl Size {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Upkeep;
+    use crate::config::{Limit, Upkeep};
     use bitmap_store::Compression;
 
     #[test]
@@ -150,6 +163,7 @@ mod tests {
         let text = "addr = ':7000'\nsync = 'everysec'\ncache-size = '64mb'\nmaxclients = 5\n\
                     log-level = 'warn'\ntimeout = 300\nclient-query-buffer-limit = 1048576\n\
                     client-output-buffer-limit = '256mb'\ncompaction = false\n\
+                    subscriber-output-buffer-limit = '1mb 0 10'\nnotify-keyspace-events = 'KA'\n\
                     compaction-window = '22-6'\ncompaction-rate = '1mb'\nbackup-rate = 0\n\
                     compression = 'zstd'\n";
         apply(text, &mut config).expect("valid");
@@ -162,6 +176,8 @@ mod tests {
             timeout_seconds: 300,
             query_buffer_bytes: 1 << 20,
             output_buffer_bytes: 256 << 20,
+            subscriber_limit: Limit { hard_bytes: 1 << 20, soft_bytes: 0, soft_seconds: 10 },
+            notify: Notify::parse("AK").expect("letters that are known"),
             upkeep: Upkeep {
                 compaction: false,
                 compaction_window: Some((22, 6)),
@@ -190,6 +206,8 @@ mod tests {
             "compaction = 'maybe'",
             "compaction-window = '25-3'",
             "compression = 'gzip'",
+            "subscriber-output-buffer-limit = '1mb'",
+            "notify-keyspace-events = 'Kq'",
             "x",
         ] {
             assert!(apply(text, &mut Config::default()).is_err(), "{text}");

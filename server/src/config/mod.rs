@@ -2,6 +2,7 @@
 
 mod arguments;
 mod file;
+mod limit;
 mod parameters;
 mod settings;
 mod size;
@@ -14,6 +15,8 @@ pub use settings::durability_name;
 pub(crate) use size::parse_size;
 pub use upkeep::Upkeep;
 
+pub use crate::events::Notify;
+pub use crate::pubsub::Limit;
 use bitmap_store::Durability;
 use std::path::PathBuf;
 
@@ -43,6 +46,10 @@ pub struct Config {
     pub query_buffer_bytes: usize,
     /// A connection whose unsent replies grow beyond this is closed.
     pub output_buffer_bytes: usize,
+    /// A subscriber that leaves more than this unread is closed.
+    pub subscriber_limit: Limit,
+    /// Which keyspace events are published.
+    pub notify: Notify,
     /// A segment of the log is sealed before it grows beyond this.
     pub segment_bytes: u32,
     /// Compaction, compression, backups.
@@ -63,6 +70,8 @@ impl Default for Config {
             timeout_seconds: 0,
             query_buffer_bytes: 1 << 30,
             output_buffer_bytes: 1 << 30,
+            subscriber_limit: Limit::default(),
+            notify: Notify::default(),
             segment_bytes: 256 << 20,
             upkeep: Upkeep::default(),
         }

@@ -1,8 +1,10 @@
 //! The parameters of `CONFIG GET` and `CONFIG SET`, under the names that Redis gives them.
 
+use super::limit::parse_limit;
 use super::upkeep::{Upkeep, compression_name, parse_window, window_name};
-use super::{durability_name, parse_size};
+use super::{Limit, durability_name, parse_size};
 use crate::command::parse_int;
+use crate::events::Notify;
 use crate::logging;
 use crate::open_files;
 use crate::shared::Shared;
@@ -45,7 +47,14 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     live("cache-size", |s| s.settings.cache_bytes().to_string(), set_cache),
     live(
         "client-output-buffer-limit",
-        |s| format!("normal {} 0 0 slave 0 0 0 pubsub 0 0 0", s.settings.output_buffer_setting()),
+        |s| {
+            let (normal, slow) =
+                (s.settings.output_buffer_setting(), s.settings.subscriber_limit());
+            let Limit { hard_bytes, soft_bytes, soft_seconds } = slow;
+            format!(
+                "normal {normal} 0 0 slave 0 0 0 pubsub {hard_bytes} {soft_bytes} {soft_seconds}"
+            )
+        },
         set_output_buffer,
     ),
     live(
@@ -113,7 +122,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     fixed("maxmemory", |_| "0".into()),
     fixed("maxmemory-policy", |_| "noeviction".into()),
     fixed("min-replicas-to-write", |_| "0".into()),
-    fixed("notify-keyspace-events", |_| String::new()),
+    live("notify-keyspace-events", |s| s.settings.notify().to_string(), set_notify),
     immutable("port", |s| s.addrs.first().map_or(0, std::net::SocketAddr::port).to_string()),
     fixed("proto-max-bulk-len", |_| bitmap_store::MAX_VALUE_BYTES.to_string()),
     fixed("protected-mode", |_| "no".into()),
@@ -230,26 +239,40 @@ fn set_maxclients(server: &Shared, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `CLASS HARD SOFT SECONDS` as in Redis; only the hard limit of normal clients means anything here.
+/// `CLASS HARD SOFT SECONDS` as in Redis, for any of the classes; of normal clients only the hard limit means
+/// anything here, and there are no replicas.
 fn set_output_buffer(server: &Shared, value: &str) -> Result<(), String> {
     let words: Vec<&str> = value.split_ascii_whitespace().collect();
     if words.is_empty() || !words.len().is_multiple_of(4) {
         return Err("Wrong number of arguments in buffer limit configuration.".into());
     }
-    for limit in words.chunks(4) {
-        let hard = parse_size(limit[1])
+    let (mut normal, mut subscriber) = (None, None);
+    for class in words.chunks(4) {
+        let limit = parse_limit(&class[1..])
             .ok_or("Error in hard, soft or soft_seconds setting in buffer limit configuration.")?;
-        match limit[0].to_ascii_lowercase().as_str() {
-            "normal" => {
-                let hard = usize::try_from(hard).unwrap_or(usize::MAX);
-                server.settings.set_output_buffer_bytes(hard);
-            }
-            "slave" | "replica" | "pubsub" => {}
+        match class[0].to_ascii_lowercase().as_str() {
+            "normal" => normal = Some(limit),
+            "pubsub" => subscriber = Some(limit),
+            "slave" | "replica" => {}
             _ => {
                 return Err("Invalid client class specified in buffer limit configuration.".into());
             }
         }
     }
+    // Once all of it is known to be well formed.
+    if let Some(limit) = normal {
+        server.settings.set_output_buffer_bytes(limit.hard_bytes);
+    }
+    if let Some(limit) = subscriber {
+        server.settings.set_subscriber_limit(limit);
+    }
+    Ok(())
+}
+
+fn set_notify(server: &Shared, value: &str) -> Result<(), String> {
+    let notify =
+        Notify::parse(value).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+    server.settings.set_notify(notify);
     Ok(())
 }
 

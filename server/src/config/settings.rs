@@ -1,11 +1,13 @@
 //! What `CONFIG SET` may change while the server runs.
 
 use super::{Config, Upkeep};
+use crate::events::Notify;
+use crate::pubsub::Limit;
 use bitmap_store::Durability;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The live values of the configuration.
 pub(crate) struct Settings {
@@ -20,6 +22,8 @@ pub(crate) struct Settings {
     log_level: Mutex<String>,
     upkeep: Mutex<Upkeep>,
     pub segment_bytes: u32,
+    notify: AtomicU32,
+    subscriber_limit: Mutex<Limit>,
 }
 
 impl Settings {
@@ -36,6 +40,8 @@ impl Settings {
             log_level: Mutex::new(config.log_level.clone()),
             upkeep: Mutex::new(config.upkeep.clone()),
             segment_bytes: config.segment_bytes,
+            notify: AtomicU32::new(config.notify.bits()),
+            subscriber_limit: Mutex::new(config.subscriber_limit),
         }
     }
 
@@ -98,6 +104,24 @@ impl Settings {
 
     pub(crate) fn set_output_buffer_bytes(&self, bytes: usize) {
         self.output_buffer_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Which keyspace events are published.
+    pub(crate) fn notify(&self) -> Notify {
+        Notify::from_bits(self.notify.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_notify(&self, notify: Notify) {
+        self.notify.store(notify.bits(), Ordering::Relaxed);
+    }
+
+    /// How much a slow subscriber may have waiting for it.
+    pub(crate) fn subscriber_limit(&self) -> Limit {
+        *self.subscriber_limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_subscriber_limit(&self, limit: Limit) {
+        *self.subscriber_limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
     }
 
     pub(crate) fn upkeep(&self) -> Upkeep {

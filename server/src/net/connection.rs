@@ -4,6 +4,7 @@
 use crate::clients::{Client, Wish};
 use crate::clock;
 use crate::command::Executor;
+use crate::pubsub::{Letter, Subscriptions};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::stats::Figure;
@@ -24,6 +25,10 @@ const INPUT_BYTES: usize = 16 << 10;
 const INPUT_MAX_BYTES: usize = 256 << 10;
 /// Replies beyond this are written before another request is run.
 const OUTPUT_BYTES: usize = 1 << 20;
+/// Messages up to this are sent before requests are looked for again.
+const MAIL_BYTES: usize = 1 << 20;
+/// A message of at least so many bytes is not copied into the output buffer.
+const LARGE_MESSAGE_BYTES: usize = 64 << 10;
 /// An idle connection gives back an output buffer larger than this.
 const OUTPUT_KEPT_BYTES: usize = 64 << 10;
 
@@ -40,6 +45,16 @@ pub(super) struct Connection<S> {
     /// Replies that were not written yet.
     output: Vec<u8>,
     unsynced: Unsynced,
+}
+
+/// What an idle connection was woken for.
+enum Woken {
+    /// Requests have come.
+    Input,
+    /// Messages have come.
+    Mail,
+    /// The client has gone, or is to go.
+    End,
 }
 
 /// What the replies in the output are waiting for.
@@ -83,9 +98,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     async fn converse(&mut self) -> io::Result<()> {
-        while self.client.wished() == Wish::Run && self.read().await? > 0 {
+        while self.client.wished() == Wish::Run {
+            match self.read().await? {
+                Woken::Input => {}
+                Woken::Mail => {
+                    self.send_mail().await?;
+                    continue;
+                }
+                Woken::End => break,
+            }
             self.run_requests().await?;
             self.flush().await?;
+            self.send_mail().await?;
             let waiting = self.input.len() - self.consumed;
             self.executor.end_batch(waiting, self.output.capacity());
             if self.executor.session.close {
@@ -95,18 +119,54 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Reads once, and says how many bytes; 0 at the end, or when the client is to be closed.
-    async fn read(&mut self) -> io::Result<usize> {
+    /// Reads once, unless there is something else to do.
+    async fn read(&mut self) -> io::Result<Woken> {
         self.make_room();
         let (stream, input, client) = (&mut self.stream, &mut self.input, &self.client);
+        let subscriptions = self.executor.session.subscriptions.as_deref();
         let mut read = pin!(stream.read_buf(input));
         let count = poll_fn(|cx| match read.as_mut().poll(cx) {
-            Poll::Pending if client.poll_wish(cx) != Wish::Run => Poll::Ready(Ok(0)),
-            polled => polled,
+            Poll::Ready(count) => Poll::Ready(count.map(Some)),
+            Poll::Pending if client.poll_wish(cx) != Wish::Run => Poll::Ready(Ok(Some(0))),
+            // Looked for after the waker was registered: a message left before that woke nobody.
+            Poll::Pending if subscriptions.is_some_and(Subscriptions::has_mail) => {
+                Poll::Ready(Ok(None))
+            }
+            Poll::Pending => Poll::Pending,
         })
         .await?;
+        let Some(count) = count else { return Ok(Woken::Mail) };
         self.server.stats.add(Figure::InputBytes, count as u64);
-        Ok(count)
+        Ok(if count == 0 { Woken::End } else { Woken::Input })
+    }
+
+    /// Sends messages that were published for the client, up to a bound, once what they tell of is durable.
+    /// No reply is unfinished meanwhile.
+    async fn send_mail(&mut self) -> io::Result<()> {
+        let Some(subscriptions) = &self.executor.session.subscriptions else { return Ok(()) };
+        let mut letters = subscriptions.mailbox().take(MAIL_BYTES);
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let keyspace = &self.server.keyspace;
+        let newest = letters.iter().map(Letter::position).max().unwrap_or_default();
+        if !keyspace.is_durable(newest) {
+            gather_more_into_this_sync().await;
+            if keyspace.durable(newest).await.is_err() {
+                // What may never have happened is not told of.
+                letters.retain(|letter| keyspace.is_durable(letter.position()));
+            }
+        }
+        for letter in letters {
+            if letter.rest().len() < LARGE_MESSAGE_BYTES {
+                letter.write(&mut self.output);
+            } else {
+                self.output.push(letter.mark());
+                self.flush().await?;
+                self.write(letter.rest()).await?;
+            }
+        }
+        self.flush().await
     }
 
     /// Moves an unfinished request to the front and makes room for what is to come: as much as it is
@@ -238,6 +298,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
 impl<S> Drop for Connection<S> {
     fn drop(&mut self) {
+        self.executor.session.unsubscribe(&self.server.pubsub);
         self.server.clients.remove(self.client.id);
     }
 }

@@ -46,7 +46,7 @@ impl<'c, 'a> Caller<'c, 'a> {
         if flags.has(Flags::NOSCRIPT) {
             return Err(CommandError::text("ERR This Redis command is not allowed from script"));
         }
-        if self.read_only && flags.has(Flags::WRITE) {
+        if self.read_only && (flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE)) {
             return Err(CommandError::text(
                 "ERR Write commands are not allowed from read-only scripts.",
             ));
@@ -137,8 +137,11 @@ fn resolve(request: resp::Args<'_>) -> Result<&'static Command, CommandError> {
 /// Whether the transaction holds all that the command touches.
 fn may_touch(cx: &Context<'_>, command: &Command, request: resp::Args<'_>) -> bool {
     let flags = command.spec.flags;
-    if flags.has(Flags::EXCLUSIVE) {
+    if command.spec.needs_everything(request.len()) {
         return cx.tx.holds_everything();
+    }
+    if flags.has(Flags::UNLOCKED) {
+        return true;
     }
     let mut keys =
         KeyPositions::in_request(command.spec.keys, request).filter_map(|i| request.get(i));

@@ -22,6 +22,10 @@ const SANDBOX: &str = include_str!("sandbox.lua");
 /// A state that holds more memory than this after a script is not kept.
 const KEPT_BYTES: usize = 16 << 20;
 
+/// A state keeps so many scripts compiled, and then begins anew. Each takes a place among the values of Lua's that Rust
+/// holds at a time, of which there are not quite 8000, arguments of a command among them.
+const COMPILED: usize = 256;
+
 /// What is answered for a script that was stopped.
 const KILLED: &str = "ERR Script killed by user with SCRIPT KILL...";
 
@@ -119,6 +123,9 @@ impl Engine {
             CommandError::new(format!("ERR Error compiling script (new function): {why}"))
         })?;
         let script = Script { function, flags };
+        if self.compiled.len() >= COMPILED {
+            self.compiled.clear();
+        }
         self.compiled.insert(digest, script.clone());
         Ok(script)
     }

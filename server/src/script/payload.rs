@@ -7,7 +7,7 @@
 //! | 8 | CRC-64 of all bytes before; the least significant byte first |
 
 use crate::command::CommandError;
-use std::sync::LazyLock;
+use bitmap_store::rdb;
 
 const FUNCTION: u8 = 245;
 const VERSION: u16 = 10;
@@ -30,7 +30,7 @@ pub(super) fn dump<'c>(codes: impl IntoIterator<Item = &'c [u8]>) -> Vec<u8> {
         out.extend_from_slice(code);
     }
     out.extend_from_slice(&VERSION.to_le_bytes());
-    let crc = crc64(&out);
+    let crc = rdb::checksum(&out);
     out.extend_from_slice(&crc.to_le_bytes());
     out
 }
@@ -43,7 +43,7 @@ pub(super) fn parse(payload: &[u8]) -> Result<Vec<Vec<u8>>, CommandError> {
     let (mut rest, version) = signed.split_last_chunk::<2>().ok_or(WRONG)?;
     // Redis writes 0 where checksums are off.
     let crc = u64::from_le_bytes(*crc);
-    if u16::from_le_bytes(*version) > VERSION || crc != 0 && crc != crc64(signed) {
+    if u16::from_le_bytes(*version) > VERSION || crc != 0 && crc != rdb::checksum(signed) {
         return Err(WRONG);
     }
     let mut codes = Vec::new();
@@ -62,7 +62,8 @@ fn string(rest: &mut &[u8]) -> Option<Vec<u8>> {
     if let Some((0xc3, behind)) = rest.split_first() {
         *rest = behind;
         let (packed, len) = (length(rest)?, length(rest)?);
-        return decompress(take(rest, packed)?, len);
+        let compressed = take(rest, packed)?;
+        return if len > CODE_BYTES { None } else { rdb::decompress(compressed, len).ok() };
     }
     let len = length(rest)?;
     take(rest, len).map(<[u8]>::to_vec)
@@ -85,57 +86,9 @@ fn length(rest: &mut &[u8]) -> Option<usize> {
     })
 }
 
-/// Undoes LZF: runs of bytes as they are, and copies of what came before.
-fn decompress(packed: &[u8], len: usize) -> Option<Vec<u8>> {
-    // A byte stands for at most 264: what promises more lies.
-    if len > CODE_BYTES || len / 264 > packed.len() {
-        return None;
-    }
-    let mut out = Vec::with_capacity(len);
-    let mut rest = packed;
-    while !rest.is_empty() {
-        let control = usize::from(take(&mut rest, 1)?[0]);
-        if control < 32 {
-            out.extend_from_slice(take(&mut rest, control + 1)?);
-        } else {
-            let mut count = control >> 5;
-            if count == 7 {
-                count += usize::from(take(&mut rest, 1)?[0]);
-            }
-            let back = (control & 31) << 8 | usize::from(take(&mut rest, 1)?[0]);
-            let from = out.len().checked_sub(back + 1)?;
-            // It may run into what it makes.
-            for i in from..from + count + 2 {
-                out.push(out[i]);
-            }
-        }
-        if out.len() > len {
-            return None;
-        }
-    }
-    (out.len() == len).then_some(out)
-}
-
-/// The CRC-64 of Redis: of Jones, reflected.
-fn crc64(bytes: &[u8]) -> u64 {
-    static TABLE: LazyLock<[u64; 256]> = LazyLock::new(|| {
-        std::array::from_fn(|byte| {
-            (0..8).fold(byte as u64, |crc, _| {
-                if crc & 1 == 1 { crc >> 1 ^ 0x95ac_9329_ac4b_c9b5 } else { crc >> 1 }
-            })
-        })
-    });
-    bytes.iter().fold(0, |crc, byte| TABLE[usize::from(crc as u8 ^ byte)] ^ crc >> 8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_checksum_is_that_of_redis() {
-        assert_eq!(crc64(b"123456789"), 0xe9c6_d914_c4b8_d9ca);
-    }
 
     #[test]
     fn libraries_come_back_and_what_redis_wrote_is_read() {
@@ -150,15 +103,20 @@ mod tests {
 
     #[test]
     fn compressed_code_is_read_and_lies_are_refused() {
+        let seal = |body: &[u8]| {
+            let signed = [body, &VERSION.to_le_bytes()].concat();
+            [&*signed, &rdb::checksum(&signed).to_le_bytes()].concat()
+        };
         // "aaaaaaaaaa": one as it is, and nine copies of what is one back.
-        assert_eq!(decompress(b"\x00a\xe0\x00\x00", 10).unwrap(), b"aaaaaaaaaa");
-        for (packed, len) in [
-            (&b"\x00a\xe0\x00\x00"[..], 9),
-            (b"\x00a\xe0\x00\x01", 10),
-            (b"\x05a", 6),
-            (b"", 1 << 40),
+        let codes = parse(&seal(b"\xf5\xc3\x05\x0a\x00a\xe0\x00\x00")).unwrap();
+        assert_eq!(codes, [b"aaaaaaaaaa"]);
+        for body in [
+            &b"\xf5\xc3\x05\x09\x00a\xe0\x00\x00"[..],
+            b"\xf5\xc3\x05\x0a\x00a\xe0\x00\x01",
+            b"\xf5\xc3\x02\x06\x05a",
+            b"\xf5\xc3\x00\x81\x00\x00\x01\x00\x00\x00\x00\x00",
         ] {
-            assert_eq!(decompress(packed, len), None, "{packed:?}");
+            assert!(parse(&seal(body)).is_err(), "{body:?}");
         }
         let whole = dump([&b"code"[..]]);
         for end in 0..whole.len() {

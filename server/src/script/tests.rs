@@ -129,3 +129,44 @@ fn what_a_script_sees_of_the_server_is_what_the_server_says() {
     let text = "ERR nobody is there script: test, on @user_script:3.";
     assert_eq!(reply, Reply::error(text));
 }
+
+/// Lua 5.1's own `pcall` pushes one value more than it has asked room for. That fails the checks of the interface if they
+/// are compiled in: with twenty results, the process ended.
+#[test]
+fn protected_calls_return_as_many_values_as_they_like() {
+    let mut engine = Engine::new(0).expect("Lua starts");
+    let script = "local t = {} for i = 1, 7900 do t[i] = i end \
+        local function many(n) return unpack(t, 1, n) end \
+        local function counts(n) \
+          local co = coroutine.create(function() coroutine.yield(many(n)) return many(n) end) \
+          local yielded, wrapped = select('#', coroutine.resume(co)), coroutine.wrap(many) \
+          return {select('#', pcall(many, n)), select('#', pcall(unpack, t, 1, n)), yielded, \
+            select('#', xpcall(function() return many(n) end, error)), select('#', coroutine.resume(co)), \
+            1 + select('#', wrapped(n)), 1 + select('#', cmsgpack.unpack(string.rep('\\1', math.min(n, 7000))))} \
+        end \
+        local function check(n) \
+          for i, count in ipairs(counts(n)) do \
+            if count ~= n + 1 and not (i == 7 and n > 7000) then error(n .. ': ' .. i .. ' says ' .. count) end \
+          end \
+        end \
+        for n = 1, 100 do check(n) end check(2000) check(7000) check(7900) \
+        return many(30)";
+    assert_eq!(run(&mut engine, script, &[]), Reply::Int(1));
+    assert!(engine.is_healthy());
+}
+
+#[test]
+fn the_values_of_a_script_have_room_however_many_scripts_were_compiled() {
+    let mut engine = Engine::new(0).expect("Lua starts");
+    for i in 0..3000 {
+        assert_eq!(run(&mut engine, &format!("return {i}"), &[]), Reply::Int(i));
+    }
+    let script = "local t = {} for i = 1, 7000 do t[i] = i .. '' end return redis.pcall(unpack(t))";
+    assert_eq!(run(&mut engine, script, &[]), Reply::error("ERR nobody is there"));
+    // Many values, and one that nests.
+    let script =
+        "return cmsgpack.unpack(string.rep('\\161a', 6990) .. string.rep('\\145', 900) .. '\\192')";
+    let Reply::Error(text) = run(&mut engine, script, &[]) else { panic!("there is no room") };
+    assert!(text.contains("stack overflow (in function mp_decode_to_lua_array)"), "{text}");
+    assert!(engine.is_healthy());
+}

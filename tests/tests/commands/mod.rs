@@ -3,9 +3,12 @@
 //! With `BITMAPISTD=/usr/bin/redis-server` the same scripts run against Redis.
 
 mod bitmap;
+mod bitraft;
 mod connection;
+mod dump;
 mod expire;
 mod hash;
+mod hyperloglog;
 mod keys;
 mod script;
 mod server;

@@ -269,3 +269,45 @@ fn scripts_of_many_clients_are_each_as_if_alone() {
     assert_eq!(number(&mut client, b"k0") + number(&mut client, b"k1"), CLIENTS * CALLS);
     assert_eq!(number(&mut client, b"not named"), CLIENTS * CALLS.div_ceil(3));
 }
+
+#[test]
+fn scripts_use_hashes_dumps_and_channels_as_clients_do() {
+    talk(
+        r#"
+        EVAL "return redis.call('hset', KEYS[1], 'f', 'v', 'g', 1.5)" 1 h → :2
+        EVAL "return redis.call('hgetall', KEYS[1])" 1 h → ["f", "v", "g", "1.5"]
+        EVAL "redis.setresp(3) return redis.call('hgetall', KEYS[1]).map.g" 1 h → "1.5"
+        EVAL "local d = redis.call('dump', KEYS[1]) redis.call('restore', 'copy', 0, d) return redis.call('hget', 'copy', 'g')" 1 h → "1.5"
+        EVAL "return redis.call('restore', 'copy', 0, 'x')" 0 → -BUSYKEY Target key name already exists. script: …
+        EVAL "redis.call('get', KEYS[1])" 1 h → -WRONGTYPE Operation against a key holding the wrong kind of value script: …
+        EVAL "redis.call('pfadd', KEYS[1], 'a', 'b') return redis.call('pfcount', KEYS[1])" 1 p → :2
+        EVAL "return redis.call('publish', 'c', 'm')" 0 → :0
+        EVAL "return redis.call('spublish', 'c', 'm')" 0 → :0
+        EVAL "return redis.call('subscribe', 'c')" 0 → -ERR This Redis command is not allowed from script script: …
+        EVAL_RO "return redis.call('publish', 'c', 'm')" 0 → -ERR Write commands are not allowed from read-only scripts. script: …
+        EVAL_RO "return redis.call('pfcount', KEYS[1])" 1 p → -ERR Write commands are not allowed from read-only scripts. script: …
+        EVAL_RO "return redis.call('hget', KEYS[1], 'f')" 1 h → "v"
+        "#,
+    );
+}
+
+#[test]
+fn what_finds_its_keys_by_itself_does_so_in_a_script() {
+    let (_dir, _server, mut client) = fresh();
+    client.talk(
+        r#"
+        MSET a1 1 a2 2 b 3 → +OK
+        EVAL "redis.call('set', KEYS[1], 4) return redis.call('keys', 'a*')" 1 a3 → …
+        "#,
+    );
+    if tests::is_redis() {
+        return;
+    }
+    client.talk(
+        r#"
+        EVAL "redis.call('set', KEYS[1], 5) return redis.call('keys', 'a*', 'WITHVALUES')" 1 a3 → ["a1", "1", "a2", "2", "a3", "5"]
+        EVAL "local n = redis.call('pdel', 'a*') redis.call('set', 'a1', 'new') return n" 0 → :3
+        KEYS * → ["a1", "b"]
+        "#,
+    );
+}

@@ -8,8 +8,8 @@ use super::family::COMMANDS;
 pub struct Case {
     pub args: Vec<Vec<u8>>,
     pub compare: Compare,
-    /// False if the server is to stay silent (`CLIENT REPLY OFF`).
-    pub replies: bool,
+    /// Replies: 0 if the server is to stay silent (`CLIENT REPLY OFF`), one for each name that is subscribed to.
+    pub replies: usize,
 }
 
 /// What the runner does next.
@@ -19,8 +19,12 @@ pub enum Step {
     Send(Case),
     /// Sends a command on another connection, once all before it were answered.
     Aside(Case),
+    /// Publishes a message on another connection; the main one is to hear the same on both.
+    Publish { sharded: bool, channel: Vec<u8>, text: Vec<u8> },
     /// A whole `SCAN` with these options on both; the keys must be the same.
     Scan(Vec<Vec<u8>>),
+    /// What each DUMPs of this key, the other RESTOREs; then both print what they have got.
+    Carry(Vec<u8>),
     /// `DBSIZE` on both; expired keys count until they are removed, which may take a moment.
     Size,
     /// Waits until keys that expire in a few milliseconds have.
@@ -31,7 +35,7 @@ impl Case {
     pub fn new<A: AsRef<[u8]>>(args: &[A]) -> Self {
         let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.as_ref().to_vec()).collect();
         let compare = args.first().map_or(Compare::Exact, |name| Compare::of(name));
-        Case { args, compare, replies: true }
+        Case { args, compare, replies: 1 }
     }
 
     pub fn compared(mut self, compare: Compare) -> Self {
@@ -40,7 +44,13 @@ impl Case {
     }
 
     pub fn silent(mut self) -> Self {
-        self.replies = false;
+        self.replies = 0;
+        self
+    }
+
+    /// Expects so many replies.
+    pub fn answered(mut self, replies: usize) -> Self {
+        self.replies = replies;
         self
     }
 
@@ -66,4 +76,4 @@ impl Case {
 }
 
 /// Commands whose second word says what they do.
-const FAMILIES: &[&str] = &["CLIENT", "COMMAND", "CONFIG", "MEMORY", "OBJECT", "BITOP"];
+const FAMILIES: &[&str] = &["CLIENT", "COMMAND", "CONFIG", "MEMORY", "OBJECT", "BITOP", "PUBSUB"];

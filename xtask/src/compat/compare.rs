@@ -34,7 +34,7 @@ impl Compare {
             b"ttl" | b"expiretime" => Compare::Seconds,
             b"pttl" | b"pexpiretime" => Compare::Milliseconds,
             b"hrandfield" | b"hscan" | b"randomkey" | b"scan" | b"time" | b"lastsave" | b"info"
-            | b"lolwut" => Compare::Shape,
+            | b"lolwut" | b"dump" => Compare::Shape,
             b"hello" => Compare::Fields,
             _ => Compare::Exact,
         }

@@ -47,6 +47,8 @@ pub struct Plan {
     pub protocol: Protocols,
     /// All, if empty.
     pub families: Vec<Family>,
+    /// Whether what the servers tell of their keys (`notify-keyspace-events`) is compared, too.
+    pub events: bool,
 }
 
 /// Compares the servers at `addrs` (ours, theirs), or starts one of each.

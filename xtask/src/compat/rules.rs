@@ -23,6 +23,17 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "keys-options",
+        reason: "KEYS takes options, and no pattern at all: its arity is another one",
+        applies: |case, ours, theirs| {
+            let is = |at: usize, word: &[u8]| {
+                case.args.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word))
+            };
+            let answered = ours.error().is_none() && theirs.error().is_none();
+            is(0, b"COMMAND") && is(1, b"INFO") && is(2, b"KEYS") && answered
+        },
+    },
+    Rule {
         name: "bytes-in-error-texts",
         reason: "an error that repeats what the client sent is text in UTF-8 here; Redis sends the bytes back \
                  as they came, up to the first zero byte",

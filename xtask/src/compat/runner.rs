@@ -52,17 +52,30 @@ struct Side {
     main: Connection,
     aside: Connection,
     control: Connection,
+    /// Hears of all events, if these are compared.
+    listener: Option<Connection>,
 }
 
 impl Side {
     fn open(name: &'static str, addr: SocketAddr) -> io::Result<Self> {
         let [main, aside, control] =
             [Connection::open(addr)?, Connection::open(addr)?, Connection::open(addr)?];
-        Ok(Side { name, addr, main, aside, control })
+        Ok(Side { name, addr, main, aside, control, listener: None })
     }
 
     fn named<T>(&self, result: io::Result<T>) -> Result<T, String> {
         result.map_err(|e| format!("{}: {e}", self.name))
+    }
+}
+
+/// The key that an event is about.
+fn key_of(event: &[u8]) -> Option<&[u8]> {
+    let end = event.iter().rposition(|byte| *byte == b' ')?;
+    if event.starts_with(b"__keyspace@") {
+        let start = event.iter().position(|byte| *byte == b':')? + 1;
+        event.get(start..end)
+    } else {
+        event.get(end + 1..)
     }
 }
 
@@ -95,12 +108,16 @@ impl Runner {
     fn run(&mut self, plan: &Plan) -> Result<(), String> {
         let mut random = Random::new(plan.seed);
         let mut maker = Maker::new(plan.protocol);
-        let families: &[Family] =
-            if plan.families.is_empty() { Family::ALL } else { &plan.families };
+        let mut families =
+            if plan.families.is_empty() { Family::ALL.to_vec() } else { plan.families.clone() };
+        if plan.events {
+            // A subscriber to everything would hear of keys that expire, on each server at its own time.
+            families.retain(|family| *family != Family::PubSub);
+        }
         let weights: Vec<u32> = families.iter().map(|family| family.weight()).collect();
         let (mut next_state, mut next_flush) = (STATE_EVERY, FLUSH_EVERY);
         let mut epoch = 0;
-        self.begin(plan.protocol, epoch)?;
+        self.begin(plan, epoch)?;
         let mut waiting: Vec<Case> = Vec::new();
         while self.sent < plan.commands && self.differences < ENOUGH {
             let family = families[random.weighted(&weights)];
@@ -113,9 +130,18 @@ impl Runner {
                         self.exchange(&mut waiting, false)?;
                         self.exchange(&mut vec![case], true)?;
                     }
+                    Step::Publish { sharded, channel, text } => {
+                        self.exchange(&mut waiting, false)?;
+                        let name: &[u8] = if sharded { b"SPUBLISH" } else { b"PUBLISH" };
+                        self.publish(&Case::new(&[name, &channel, &text]))?;
+                    }
                     Step::Scan(options) => {
                         self.exchange(&mut waiting, false)?;
                         self.scan(&options)?;
+                    }
+                    Step::Carry(key) => {
+                        self.exchange(&mut waiting, false)?;
+                        self.carry(&key)?;
                     }
                     Step::Size => {
                         self.exchange(&mut waiting, false)?;
@@ -131,6 +157,7 @@ impl Runner {
                 continue;
             }
             self.exchange(&mut waiting, false)?;
+            self.compare_events()?;
             if self.sent >= next_state || self.sent >= plan.commands {
                 next_state = self.sent + STATE_EVERY;
                 if !self.tainted {
@@ -140,15 +167,15 @@ impl Runner {
             if self.tainted || self.sent >= next_flush {
                 next_flush = self.sent + FLUSH_EVERY;
                 epoch += 1;
-                self.begin(plan.protocol, epoch)?;
+                self.begin(plan, epoch)?;
             }
         }
         Ok(())
     }
 
     /// Empties both, and connects anew in the protocol whose turn it is.
-    fn begin(&mut self, protocols: Protocols, epoch: u64) -> Result<(), String> {
-        let protocol = match protocols {
+    fn begin(&mut self, plan: &Plan, epoch: u64) -> Result<(), String> {
+        let protocol = match plan.protocol {
             Protocols::Resp2 => "2",
             Protocols::Resp3 => "3",
             Protocols::Both => ["2", "3"][(epoch % 2) as usize],
@@ -165,6 +192,19 @@ impl Runner {
             }
             let reply = side.aside.call(&["HELLO", protocol]);
             side.named(reply)?;
+            if plan.events {
+                let opened = Connection::open(side.addr);
+                let mut listener = side.named(opened)?;
+                let letters = ["KEA", "KEAn", "KEAm", "KEg$x"][(epoch % 4) as usize];
+                for request in [
+                    &["CONFIG", "SET", "notify-keyspace-events", letters][..],
+                    &["PSUBSCRIBE", "__key*"],
+                ] {
+                    let reply = listener.call(request);
+                    side.named(reply)?;
+                }
+                side.listener = Some(listener);
+            }
         }
         self.history.clear();
         self.tainted = false;
@@ -187,21 +227,91 @@ impl Runner {
             self.sent += 1;
             *self.sent_by_command.entry(case.name()).or_default() += 1;
             self.history.add(case);
-            if !case.replies {
-                continue;
-            }
-            let mut replies = Vec::new();
-            for side in &mut self.sides {
-                let connection = if aside { &mut side.aside } else { &mut side.main };
-                let reply = connection.receive().map_err(|e| {
-                    format!("{}: {e}, instead of a reply to {}", side.name, line(case))
-                })?;
-                replies.push(reply.0);
-            }
-            if !case.compare.agree(&replies[0], &replies[1]) {
-                self.differ(case, &replies[0], &replies[1]);
+            for _ in 0..case.replies {
+                let mut replies = Vec::new();
+                for side in &mut self.sides {
+                    let connection = if aside { &mut side.aside } else { &mut side.main };
+                    let reply = connection.receive().map_err(|e| {
+                        format!("{}: {e}, instead of a reply to {}", side.name, line(case))
+                    })?;
+                    replies.push(reply.0);
+                }
+                if !case.compare.agree(&replies[0], &replies[1]) {
+                    self.differ(case, &replies[0], &replies[1]);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// Publishes on the side, and compares what the main connections hear of it, in any order.
+    fn publish(&mut self, case: &Case) -> Result<(), String> {
+        let (mut counts, mut heard) = (Vec::new(), Vec::new());
+        for side in &mut self.sides {
+            let reply = side.aside.call(&case.args);
+            let reply = side.named(reply)?;
+            let mut messages = Vec::new();
+            for _ in 0..reply.integer().unwrap_or(0) {
+                let message = side.main.receive();
+                messages.push(side.named(message)?.0);
+            }
+            messages.sort_by_key(|message| format!("{message:?}"));
+            counts.push(reply);
+            heard.push(Value::Many(b'*', Some(messages)));
+        }
+        self.sent += 1;
+        self.history.add(case);
+        if counts[0] != counts[1] {
+            self.differ(case, &counts[0], &counts[1]);
+        } else if heard[0] != heard[1] {
+            self.differ(case, &heard[0], &heard[1]);
+        }
+        Ok(())
+    }
+
+    /// Compares what both have told of the keys since the last time. When a key expires is up to each, and so is what
+    /// commands meanwhile do to it: that is not compared.
+    fn compare_events(&mut self) -> Result<(), String> {
+        let end = format!("end-{}", self.sent).into_bytes();
+        let (mut told, mut expired) = (Vec::new(), false);
+        for side in &mut self.sides {
+            let Some(listener) = &mut side.listener else { return Ok(()) };
+            let published = side.control.call(&[&b"PUBLISH"[..], b"__key-end", &end]);
+            let mut events: Vec<Vec<u8>> = Vec::new();
+            loop {
+                let message = listener.receive().map_err(|e| format!("{}: {e}", side.name))?.0;
+                let words: Vec<&[u8]> =
+                    message.many().unwrap_or_default().iter().filter_map(Value::text).collect();
+                let [_, _, channel, text] = words[..] else {
+                    return Err(format!("{}: told {message}", side.name));
+                };
+                if text == end {
+                    break;
+                }
+                if text == b"expired" || channel.ends_with(b":expired") {
+                    expired = true;
+                } else {
+                    events.push([channel, b" ", text].concat());
+                }
+            }
+            side.named(published)?;
+            told.push(events);
+        }
+        if told[0] == told[1] || expired || self.tainted {
+            return Ok(());
+        }
+        let same = told[0].iter().zip(&told[1]).take_while(|(ours, theirs)| ours == theirs).count();
+        let after = |events: &[Vec<u8>]| {
+            let from = same.saturating_sub(2).min(events.len());
+            let some = events[from..events.len().min(same + 4)].iter();
+            some.map(|event| event.escape_ascii().to_string()).collect::<Vec<_>>().join("; ")
+        };
+        let shown =
+            format!("  events\n    ours    {}\n    theirs  {}", after(&told[0]), after(&told[1]));
+        let keys: Vec<&[u8]> = told.iter().filter_map(|events| key_of(events.get(same)?)).collect();
+        let mut history = self.history.about(keys.into_iter());
+        history.extend(self.history.recent());
+        self.report("events".into(), &shown, &history);
         Ok(())
     }
 
@@ -271,6 +381,41 @@ impl Runner {
             let shown = format!("  {text}\n    only one of them has {}", names.join(" "));
             self.report("SCAN".into(), &shown, &history);
         }
+        Ok(())
+    }
+
+    /// Takes a value from each to the other.
+    fn carry(&mut self, key: &[u8]) -> Result<(), String> {
+        const CARRIED: &[u8] = b"carried";
+        let mut dumps = Vec::new();
+        for side in &mut self.sides {
+            let dump = side.main.call(&[b"DUMP", key]);
+            dumps.push(side.named(dump)?);
+        }
+        self.sent += 1;
+        let payloads: Vec<&[u8]> = dumps.iter().filter_map(Value::text).collect();
+        let mut found = Vec::new();
+        // Crosswise.
+        for (side, payload) in self.sides.iter_mut().zip(payloads.iter().rev()) {
+            let restored = side.main.call(&[b"RESTORE", CARRIED, b"0", payload, b"REPLACE"]);
+            let got = [side.named(restored)?, {
+                let value = side.main.call(&[b"GET", CARRIED]);
+                side.named(value)?
+            }];
+            let dump = side.main.call(&[b"DUMP", CARRIED]);
+            found.push((got, side.named(dump)?.text().is_some()));
+        }
+        self.sent += 3;
+        let both = payloads.len() == found.len() && payloads.len() != 1;
+        if self.tainted || both && (found.is_empty() || found[0] == found[1]) {
+            return Ok(());
+        }
+        let shown = format!(
+            "  DUMP here and RESTORE there\n    ours    {}\n    theirs  {}\n    {found:?}",
+            dumps[0], dumps[1]
+        );
+        let history = self.history.about(std::iter::once(key));
+        self.report("DUMP".into(), &shown, &history);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::field::{FieldType, Overflow, parse_offset};
 use crate::command::{Args, CommandError, Context};
+use crate::events::Class;
 use bitmap_store::MAX_VALUE_BYTES;
 use resp::Reply;
 
@@ -106,27 +107,45 @@ fn parse_writable_place(args: &mut Args<'_>) -> Result<(FieldType, u64), Command
 }
 
 fn run(cx: &mut Context<'_>, key: &[u8], steps: &[Step]) -> Result<Reply, CommandError> {
+    if steps.is_empty() {
+        // A key that holds no string is refused all the same.
+        cx.tx.strlen(cx.db, key)?;
+    }
     if !steps.iter().any(Step::writes) {
         cx.looked_up_key(key, false)?;
     }
+    let heard = cx.hears(Class::String) || cx.hears(Class::New);
+    let len = if heard { cx.tx.strlen(cx.db, key)? } else { 0 };
     let mut replies = Vec::with_capacity(steps.len());
-    let mut refused = false;
+    let (mut refused, mut changed) = (false, false);
     for step in steps {
-        let reply = apply(cx, key, step)?;
+        let (reply, differs) = apply(cx, key, step)?;
         refused |= reply == Reply::Null;
+        changed |= differs;
         replies.push(reply);
     }
     if refused {
         grow(cx, key, steps)?;
     }
+    if heard {
+        let grew = cx.tx.strlen(cx.db, key)? > len;
+        let wrote =
+            steps.iter().zip(&replies).any(|(step, reply)| step.writes() && *reply != Reply::Null);
+        if changed || grew && wrote {
+            cx.event(Class::String, "setbit", key);
+        } else if grew {
+            cx.event_if_new(key);
+        }
+    }
     Ok(Reply::Array(replies))
 }
 
-fn apply(cx: &mut Context<'_>, key: &[u8], step: &Step) -> Result<Reply, CommandError> {
+/// Takes a step; returns its reply, and whether the field has another value than before.
+fn apply(cx: &mut Context<'_>, key: &[u8], step: &Step) -> Result<(Reply, bool), CommandError> {
     let Step { operation, field, offset, overflow } = *step;
     let old = field.decode(cx.tx.get_field(cx.db, key, offset, field.width())?);
     let (new, reply) = match operation {
-        Operation::Get => return Ok(Reply::Int(old)),
+        Operation::Get => return Ok((Reply::Int(old), false)),
         Operation::Set(value) => (field.assign(value, overflow), old),
         Operation::IncrBy(by) => {
             let new = field.increment(old, by, overflow);
@@ -134,10 +153,10 @@ fn apply(cx: &mut Context<'_>, key: &[u8], step: &Step) -> Result<Reply, Command
         }
     };
     let Some(new) = new else {
-        return Ok(Reply::Null);
+        return Ok((Reply::Null, false));
     };
     cx.tx.set_field(cx.db, key, offset, field.width(), field.encode(new))?;
-    Ok(Reply::Int(reply))
+    Ok((Reply::Int(reply), new != old))
 }
 
 /// Redis makes room for every step before the first one runs, so a step that then fails has still made

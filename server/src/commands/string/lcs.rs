@@ -64,7 +64,7 @@ pub(super) fn lcs(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Com
 
 fn string(cx: &mut Context<'_>, key: &[u8]) -> Result<Bytes, CommandError> {
     let value = cx.tx.get(cx.db, key);
-    cx.looked_up(!matches!(value, Ok(None)));
+    cx.looked_for(key, !matches!(value, Ok(None)));
     match value {
         Err(Error::WrongType) => {
             Err(CommandError::text("ERR The specified keys must contain string values"))

@@ -184,7 +184,7 @@ fn unpack(lua: &Lua, args: &MultiValue, name: &str, limit: i32, offset: i32) -> 
     }
     let everything = limit == 0 && offset == 0;
     let count = if everything { usize::MAX } else { count };
-    let mut input = Input { lua, rest: &data[start..] };
+    let mut input = Input { lua, rest: &data[start..], held: 0 };
     let mut values = Vec::new();
     while !input.rest.is_empty() && values.len() < count {
         if values.len() >= RESULTS {
@@ -192,6 +192,7 @@ fn unpack(lua: &Lua, args: &MultiValue, name: &str, limit: i32, offset: i32) -> 
                         instead.)";
             return Err(Raised::here(lua, text));
         }
+        input.held = values.len();
         values.push(input.value(0)?);
     }
     let mut results = MultiValue::from_vec(values);
@@ -206,6 +207,8 @@ fn unpack(lua: &Lua, args: &MultiValue, name: &str, limit: i32, offset: i32) -> 
 struct Input<'a> {
     lua: &'a Lua,
     rest: &'a [u8],
+    /// How many values there are already.
+    held: usize,
 }
 
 impl Input<'_> {
@@ -300,7 +303,8 @@ impl Input<'_> {
     }
 
     fn check_depth(&self, depth: usize, what: &str) -> Result<()> {
-        if depth < DEPTH {
+        // Rust holds a table and a key of each level.
+        if depth < DEPTH && self.held + 2 * depth <= RESULTS {
             return Ok(());
         }
         let text = format!("stack overflow (in function mp_decode_to_lua_{what})");

@@ -3,9 +3,12 @@
 mod arity;
 mod bitmaps;
 mod connection;
+mod dumps;
 mod expire;
 mod hash;
+mod hyperloglog;
 mod keys;
+mod pubsub;
 mod scripts;
 mod server;
 mod strings;
@@ -27,9 +30,12 @@ pub enum Family {
     Expire,
     Strings,
     Bitmaps,
+    HyperLogLog,
+    Dumps,
     Hash,
     Transactions,
     Scripts,
+    PubSub,
     Arity,
 }
 
@@ -41,9 +47,12 @@ impl Family {
         Family::Expire,
         Family::Strings,
         Family::Bitmaps,
+        Family::HyperLogLog,
+        Family::Dumps,
         Family::Hash,
         Family::Transactions,
         Family::Scripts,
+        Family::PubSub,
         Family::Arity,
     ];
 
@@ -56,9 +65,12 @@ impl Family {
             Family::Expire => 14,
             Family::Strings => 34,
             Family::Bitmaps => 40,
+            Family::HyperLogLog => 12,
+            Family::Dumps => 6,
             Family::Hash => 34,
             Family::Transactions => 5,
             Family::Scripts => 14,
+            Family::PubSub => 3,
             Family::Arity => 8,
         }
     }
@@ -91,9 +103,12 @@ impl Maker {
             Family::Expire => expire::make(random, out),
             Family::Strings => out.push(Step::Send(strings::make(random))),
             Family::Bitmaps => bitmaps::make(random, out),
+            Family::HyperLogLog => out.push(Step::Send(hyperloglog::make(random))),
+            Family::Dumps => dumps::make(random, out),
             Family::Hash => out.push(Step::Send(hash::make(random))),
             Family::Transactions => transactions::make(random, out),
             Family::Scripts => scripts::make(random, out),
+            Family::PubSub => pubsub::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
         }
     }

@@ -48,6 +48,17 @@ const SCRIPTS: &[&str] = &[
     "return redis.call('getdel', KEYS[1])",
     "return redis.call('rename', KEYS[1], 'k4')",
     "return redis.call('copy', KEYS[1], 'k5', 'REPLACE')",
+    "return redis.call('hset', KEYS[1], 'f', ARGV[1], 'g', '1')",
+    "return redis.call('hincrby', KEYS[1], 'g', ARGV[1])",
+    "redis.setresp(3) return redis.call('hmget', KEYS[1], 'f', ARGV[1])",
+    "if redis.call('type', KEYS[1]).ok == 'hash' then return redis.call('hget', KEYS[1], 'f') end return redis.call('hlen', KEYS[1])",
+    "local d = redis.call('dump', KEYS[1]) if d then return redis.call('restore', 'k6', 0, d, 'REPLACE') end return d",
+    "return redis.call('restore', KEYS[1], 0, ARGV[1], 'REPLACE')",
+    "return redis.call('publish', KEYS[1], ARGV[1])",
+    "return redis.call('spublish', KEYS[1], ARGV[1])",
+    "redis.call('pfadd', 'hll', ARGV[1]) return redis.call('pfcount', 'hll')",
+    "return redis.call('subscribe', KEYS[1])",
+    "return select('#', pcall(unpack, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}))",
 ];
 
 /// Cheap values of every kind.

@@ -1,7 +1,7 @@
 //! Transactions: what is queued, what aborts, and what another client does to watched keys.
 
 use super::words::{key, value, word};
-use super::{arity, bitmaps, expire, keys, strings};
+use super::{arity, bitmaps, expire, hyperloglog, keys, strings};
 use crate::compat::case::{Case, Step};
 use crate::compat::compare::Compare;
 use crate::random::Random;
@@ -25,10 +25,11 @@ fn send(args: &[&[u8]]) -> Step {
 
 /// Any command that may be queued and leaves the connection as it is.
 fn any(random: &mut Random) -> Case {
-    match random.below(8) {
+    match random.below(9) {
         0..=2 => strings::make(random),
         3..=5 => bitmaps::one(random),
         6 => expire::one(random),
+        7 => hyperloglog::make(random),
         _ => keys::one(random),
     }
 }
@@ -120,6 +121,9 @@ fn watched(random: &mut Random, out: &mut Vec<Step>) {
         &[b"FLUSHDB"],
         &[b"FLUSHALL"],
         &[b"TOUCH", &key],
+        &[b"PFADD", &key, b"a"],
+        &[b"PFCOUNT", &key],
+        &[b"PFMERGE", &key, b"h1"],
         &[b"SET", &other, b"changed"],
         &[b"UNLINK", &other],
         &[b"MSET", &other, b"1", b"k5", b"2"],

@@ -1,0 +1,552 @@
+//! Publish and subscribe, and keyspace events, as clients see them.
+
+use crate::commands::fresh;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+use tests::{Client, is_redis, shown, until};
+
+/// The next thing that a client is sent, as [`shown`] writes it.
+fn next(client: &mut Client) -> String {
+    shown(&client.receive().expect("the connection stands"))
+}
+
+/// Sends a line, and expects these answers and messages.
+fn expect(client: &mut Client, line: &str, answers: &[&str]) {
+    let words = tests::words(line);
+    client.send(&words.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
+    hears(client, answers);
+}
+
+/// Expects these messages.
+fn hears(client: &mut Client, messages: &[&str]) {
+    for message in messages {
+        assert_eq!(next(client), *message);
+    }
+}
+
+/// A figure of `INFO`.
+fn figure(client: &mut Client, name: &str) -> u64 {
+    let text = client.ask("INFO").replace("\\r\\n", "\n");
+    let found = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+    found.unwrap_or_else(|| panic!("INFO has no {name}")).parse().unwrap()
+}
+
+#[test]
+fn channels_patterns_and_shards_are_confirmed_counted_and_heard() {
+    let (_dir, server, mut client) = fresh();
+    let mut other = server.client();
+    expect(
+        &mut client,
+        "SUBSCRIBE a b a",
+        &[r#"["subscribe", "a", :1]"#, r#"["subscribe", "b", :2]"#, r#"["subscribe", "a", :2]"#],
+    );
+    expect(
+        &mut client,
+        "PSUBSCRIBE a* ?",
+        &[r#"["psubscribe", "a*", :3]"#, r#"["psubscribe", "?", :4]"#],
+    );
+    expect(&mut client, "SSUBSCRIBE a", &[r#"["ssubscribe", "a", :1]"#]);
+    other.talk(
+        r#"
+        PUBLISH nobody x → :0
+        PUBLISH b 1 → :2
+        PUBLISH aa 2 → :1
+        SPUBLISH a 3 → :1
+        SPUBLISH b 4 → :0
+        PUBSUB NUMPAT → :2
+        PUBSUB NUMSUB → []
+        PUBSUB NUMSUB a nobody → ["a", :1, "nobody", :0]
+        PUBSUB SHARDNUMSUB a b → ["a", :1, "b", :0]
+        PUBSUB CHANNELS b* → ["b"]
+        PUBSUB SHARDCHANNELS → ["a"]
+        "#,
+    );
+    assert_eq!(figure(&mut other, "pubsub_channels"), 2);
+    assert_eq!(figure(&mut other, "pubsub_patterns"), 2);
+    assert_eq!(figure(&mut other, "pubsubshard_channels"), 1);
+    hears(
+        &mut client,
+        &[
+            r#"["message", "b", "1"]"#,
+            r#"["pmessage", "?", "b", "1"]"#,
+            r#"["pmessage", "a*", "aa", "2"]"#,
+            r#"["smessage", "a", "3"]"#,
+        ],
+    );
+    expect(
+        &mut client,
+        "UNSUBSCRIBE nobody a",
+        &[r#"["unsubscribe", "nobody", :4]"#, r#"["unsubscribe", "a", :3]"#],
+    );
+    expect(&mut client, "UNSUBSCRIBE", &[r#"["unsubscribe", "b", :2]"#]);
+    expect(&mut client, "UNSUBSCRIBE", &[r#"["unsubscribe", nil, :2]"#]);
+    expect(&mut client, "SUNSUBSCRIBE", &[r#"["sunsubscribe", "a", :0]"#]);
+    expect(&mut client, "SUNSUBSCRIBE", &[r#"["sunsubscribe", nil, :0]"#]);
+    expect(
+        &mut client,
+        "PUNSUBSCRIBE a* ?",
+        &[r#"["punsubscribe", "a*", :1]"#, r#"["punsubscribe", "?", :0]"#],
+    );
+    other.talk("PUBLISH a x → :0");
+    client.talk("PING → +PONG");
+}
+
+#[test]
+fn who_is_subscribed_may_do_little_else_in_the_older_protocol() {
+    let (_dir, _server, mut client) = fresh();
+    expect(&mut client, "PSUBSCRIBE p*", &[r#"["psubscribe", "p*", :1]"#]);
+    let only =
+        "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+    client.talk(&format!(
+        r#"
+        GET k → -ERR Can't execute 'get': {only}
+        client list → -ERR Can't execute 'client|list': {only}
+        PUBLISH p x → -ERR Can't execute 'publish': {only}
+        HELLO 3 → -ERR Can't execute 'hello': {only}
+        EXEC → -EXECABORT Transaction discarded because of: Can't execute 'exec': {only}
+        GET → -ERR wrong number of arguments for 'get' command
+        PING → ["pong", ""]
+        PING x → ["pong", "x"]
+        PING x y → -ERR wrong number of arguments for 'ping' command
+        RESET → +RESET
+        PING → +PONG
+        CLIENT REPLY ON → +OK
+        PUBLISH p x → :0
+        "#
+    ));
+    expect(&mut client, "SUBSCRIBE p", &[r#"["subscribe", "p", :1]"#]);
+    client.talk("QUIT → +OK");
+    assert!(client.receive().is_err());
+}
+
+#[test]
+fn in_the_newer_protocol_messages_come_between_replies_and_everything_is_allowed() {
+    let (_dir, server, mut client) = fresh();
+    let mut other = server.client();
+    client.hello3();
+    expect(&mut client, "SUBSCRIBE a", &[r#">["subscribe", "a", :1]"#]);
+    client.talk("SET k v → +OK");
+    client.talk("PING → +PONG");
+    other.talk("PUBLISH a hello → :1");
+    hears(&mut client, &[r#">["message", "a", "hello"]"#]);
+    client.talk("GET k → \"v\"");
+    let line = client.ask("CLIENT LIST TYPE pubsub");
+    assert!(line.contains("flags=P") && line.contains(" sub=1 psub=0 ssub=0"), "{line}");
+    // What is published to oneself comes as a push, beside the reply.
+    let words = [&b"PUBLISH"[..], b"a", b"self"];
+    client.send(&words).unwrap();
+    let mut both = [next(&mut client), next(&mut client)];
+    both.sort();
+    assert_eq!(both, [":1", r#">["message", "a", "self"]"#]);
+    expect(&mut client, "UNSUBSCRIBE", &[r#">["unsubscribe", "a", :0]"#]);
+    expect(&mut client, "UNSUBSCRIBE", &[r#">["unsubscribe", nil, :0]"#]);
+}
+
+#[test]
+fn transactions_publish_what_they_did_when_they_are_executed() {
+    let (_dir, server, mut client) = fresh();
+    let mut listener = server.client();
+    expect(&mut listener, "SUBSCRIBE a", &[r#"["subscribe", "a", :1]"#]);
+    client.talk(
+        r"
+        MULTI → +OK
+        PUBLISH a lost → +QUEUED
+        DISCARD → +OK
+        MULTI → +OK
+        PUBLISH a 1 → +QUEUED
+        INCR k → +QUEUED
+        PUBLISH a 2 → +QUEUED
+        EXEC → [:1, :1, :1]
+        ",
+    );
+    hears(&mut listener, &[r#"["message", "a", "1"]"#, r#"["message", "a", "2"]"#]);
+    client.talk("MULTI → +OK");
+    client.talk("SUBSCRIBE b → +QUEUED");
+    client.talk("SSUBSCRIBE c → +QUEUED");
+    client.talk(
+        r#"EXEC → [["subscribe", "b", :1], -ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client]"#,
+    );
+    listener.run("RESET");
+    listener.talk("PUBLISH b x → :1");
+    hears(&mut client, &[r#"["message", "b", "x"]"#]);
+}
+
+#[test]
+fn silence_is_about_replies_not_about_messages() {
+    let (_dir, server, mut client) = fresh();
+    let mut other = server.client();
+    client.send(&[b"CLIENT", b"REPLY", b"OFF"]).unwrap();
+    client.send(&[b"PING"]).unwrap();
+    expect(&mut client, "SUBSCRIBE a", &[r#"["subscribe", "a", :1]"#]);
+    other.talk("PUBLISH a x → :1");
+    hears(&mut client, &[r#"["message", "a", "x"]"#]);
+    expect(&mut client, "UNSUBSCRIBE", &[r#"["unsubscribe", "a", :0]"#]);
+    expect(&mut client, "CLIENT REPLY ON", &["+OK"]);
+}
+
+#[test]
+fn every_subscriber_hears_all_messages_in_one_order() {
+    const EACH: usize = 500;
+    let (_dir, server, _client) = fresh();
+    let mut listeners: Vec<Client> = (0..4).map(|_| server.client()).collect();
+    for listener in &mut listeners {
+        expect(listener, "SUBSCRIBE a", &[r#"["subscribe", "a", :1]"#]);
+    }
+    let publishers: Vec<_> = (0..3)
+        .map(|who| {
+            let mut publisher = server.client();
+            thread::spawn(move || {
+                let request =
+                    |n| [&b"PUBLISH"[..], b"a", format!("{who} {n}").as_bytes()].map(Vec::from);
+                let requests: Vec<_> = (0..EACH).map(|n| request(n).to_vec()).collect();
+                publisher.pipeline(&requests);
+            })
+        })
+        .collect();
+    let heard: Vec<Vec<String>> = listeners
+        .iter_mut()
+        .map(|listener| (0..3 * EACH).map(|_| next(listener)).collect())
+        .collect();
+    publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
+    for other in &heard[1..] {
+        assert_eq!(*other, heard[0]);
+    }
+    for who in 0..3 {
+        let own = heard[0].iter().filter(|text| text.contains(&format!("\"{who} ")));
+        let expected = (0..EACH).map(|n| format!(r#"["message", "a", "{who} {n}"]"#));
+        assert!(own.cloned().eq(expected));
+    }
+}
+
+#[test]
+fn messages_never_stand_inside_of_replies() {
+    let (_dir, server, mut client) = fresh();
+    client.hello3();
+    expect(&mut client, "SUBSCRIBE a", &[r#">["subscribe", "a", :1]"#]);
+    client.talk("SET k 0123456789 → +OK");
+    let mut publisher = server.client();
+    let messages = thread::spawn(move || {
+        let one = ["PUBLISH", "a", "message"].map(|word| word.as_bytes().to_vec()).to_vec();
+        publisher.pipeline(&vec![one; 2000]);
+    });
+    let one = ["MGET", "k", "k", "nothing"].map(|word| word.as_bytes().to_vec()).to_vec();
+    let (mut replies, mut heard) = (0, 0);
+    while replies < 2000 || heard < 2000 {
+        if replies < 2000 && replies % 50 == 0 {
+            for _ in 0..50 {
+                client.send(&one.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
+            }
+            replies += 1;
+            let first = loop {
+                let text = next(&mut client);
+                if text.starts_with('[') {
+                    break text;
+                }
+                assert_eq!(text, r#">["message", "a", "message"]"#);
+                heard += 1;
+            };
+            assert_eq!(first, r#"["0123456789", "0123456789", nil]"#);
+            continue;
+        }
+        match next(&mut client).as_str() {
+            r#">["message", "a", "message"]"# => heard += 1,
+            r#"["0123456789", "0123456789", nil]"# => replies += 1,
+            other => panic!("{other}"),
+        }
+    }
+    messages.join().unwrap();
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_is_closed_and_nobody_waits_for_it() {
+    let (_dir, server, mut client) = fresh();
+    client.talk("CONFIG SET client-output-buffer-limit \"pubsub 1mb 0 0\" → +OK");
+    let limits = client.ask("CONFIG GET client-output-buffer-limit");
+    assert!(
+        limits.ends_with(" pubsub 1048576 0 0\"}") || limits.ends_with(" pubsub 1048576 0 0\"]")
+    );
+    let mut slow = server.socket();
+    slow.write_all(b"SUBSCRIBE a\r\n").unwrap();
+    let mut quick = server.client();
+    expect(&mut quick, "SUBSCRIBE a", &[r#"["subscribe", "a", :1]"#]);
+    until("both are subscribed", || client.ask("PUBSUB NUMSUB a") == r#"["a", :2]"#);
+    let text = "x".repeat(100_000);
+    let mut sent = 0;
+    // The system's buffers take some megabytes first.
+    while client.ask(&format!("PUBLISH a {text}")) == ":2" {
+        next(&mut quick);
+        sent += 1;
+        assert!(sent < 1000, "100 MB for one that reads nothing");
+    }
+    next(&mut quick);
+    // It is told nothing, as by Redis: the connection ends.
+    let mut rest = Vec::new();
+    let _ = slow.read_to_end(&mut rest);
+    assert!(rest.len() < sent * 100_100);
+    if !is_redis() {
+        assert_eq!(figure(&mut client, "client_output_buffer_limit_disconnections"), 1);
+    }
+    assert_eq!(client.ask("PUBLISH a y"), ":1");
+    hears(&mut quick, &[r#"["message", "a", "y"]"#]);
+}
+
+#[test]
+fn a_thousand_subscribers_hear_a_message_and_those_that_die_are_forgotten() {
+    let (_dir, server, mut client) = fresh();
+    let mut listeners: Vec<_> = (0..1000).map(|_| server.socket()).collect();
+    for listener in &mut listeners {
+        listener.write_all(b"SUBSCRIBE a\r\nPSUBSCRIBE a*\r\n").unwrap();
+    }
+    until("all are subscribed", || client.ask("PUBSUB NUMSUB a") == r#"["a", :1000]"#);
+    until("all have their pattern", || client.ask("PUBLISH ab x") == ":1000");
+    client.talk("PUBLISH a hello → :2000");
+    let last = b"*4\r\n$8\r\npmessage\r\n$2\r\na*\r\n$1\r\na\r\n$5\r\nhello\r\n";
+    for listener in &mut listeners {
+        let mut heard = Vec::new();
+        let mut byte = [0; 512];
+        while !heard.ends_with(last) {
+            let read = listener.read(&mut byte).unwrap();
+            assert!(read > 0, "it was closed");
+            heard.extend_from_slice(&byte[..read]);
+        }
+    }
+    drop(listeners.split_off(10));
+    until("the dead are gone", || client.ask("PUBSUB NUMSUB a") == r#"["a", :10]"#);
+    client.talk("PUBLISH a hello → :20");
+    drop(listeners);
+    until("all are gone", || client.ask("PUBSUB CHANNELS") == "[]");
+    client.talk("PUBSUB NUMPAT → :0");
+}
+
+#[test]
+fn a_server_stops_in_spite_of_its_subscribers() {
+    let (_dir, server, mut client) = fresh();
+    expect(&mut client, "SUBSCRIBE a", &[r#"["subscribe", "a", :1]"#]);
+    let mut other = server.client();
+    other.hello3();
+    expect(&mut other, "PSUBSCRIBE *", &[r#">["psubscribe", "*", :1]"#]);
+    let (status, printed) = server.stop();
+    assert!(status.success(), "{printed}");
+    assert!(client.receive().is_err() && other.receive().is_err());
+}
+
+#[test]
+fn subscribers_are_listed_killed_and_not_timed_out() {
+    let (_dir, server, mut client) = fresh();
+    let mut listener = server.client();
+    expect(&mut listener, "SUBSCRIBE a", &[r#"["subscribe", "a", :1]"#]);
+    expect(
+        &mut listener,
+        "PSUBSCRIBE a b",
+        &[r#"["psubscribe", "a", :2]"#, r#"["psubscribe", "b", :3]"#],
+    );
+    let listed = client.ask("CLIENT LIST TYPE pubsub");
+    assert!(listed.contains(" flags=P ") && listed.contains(" sub=1 psub=2 ssub=0 "), "{listed}");
+    assert!(!client.ask("CLIENT LIST TYPE normal").contains(" flags=P "));
+    client.talk("CONFIG SET timeout 1 → +OK");
+    let idle = server.client();
+    thread::sleep(Duration::from_millis(3500));
+    let mut client = server.client();
+    assert_eq!(client.ask("PUBLISH a x"), ":2");
+    drop(idle);
+    client.talk("CONFIG SET timeout 0 → +OK");
+    hears(&mut listener, &[r#"["message", "a", "x"]"#, r#"["pmessage", "a", "a", "x"]"#]);
+    client.talk("CLIENT KILL TYPE pubsub → :1");
+    assert!(listener.receive().is_err());
+    until("it is gone", || client.ask("PUBLISH a x") == ":0");
+}
+
+#[test]
+fn redis_cli_prints_what_it_hears() {
+    let (_dir, server, mut client) = fresh();
+    let port = server.addr.port().to_string();
+    let cli = Command::new("redis-cli")
+        .args(["-p", &port, "SUBSCRIBE", "a"])
+        .stdout(Stdio::piped())
+        .stdin(Stdio::null())
+        .spawn();
+    let Ok(mut cli) = cli else { return };
+    until("it is subscribed", || client.ask("PUBLISH a hello") == ":1");
+    let mut output = cli.stdout.take().expect("it was asked for");
+    let (mut text, mut byte) = (Vec::new(), [0; 256]);
+    while !String::from_utf8_lossy(&text).contains("hello") {
+        let read = output.read(&mut byte).unwrap();
+        assert!(read > 0, "it ended: {}", String::from_utf8_lossy(&text));
+        text.extend_from_slice(&byte[..read]);
+    }
+    cli.kill().unwrap();
+    cli.wait().unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), "subscribe\na\n1\nmessage\na\nhello\n");
+}
+
+#[test]
+fn events_are_told_by_key_and_by_name_in_the_order_of_effects() {
+    let (_dir, server, mut client) = fresh();
+    client.talk(
+        r#"
+        CONFIG GET notify-keyspace-events → ["notify-keyspace-events", ""]
+        CONFIG SET notify-keyspace-events KEA → +OK
+        CONFIG GET notify-keyspace-events → ["notify-keyspace-events", "AKE"]
+        CONFIG SET notify-keyspace-events KEQ → -ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'.
+        "#,
+    );
+    let mut listener = server.client();
+    expect(&mut listener, "PSUBSCRIBE __key*", &[r#"["psubscribe", "__key*", :1]"#]);
+    let mut told = |client: &mut Client, line: &str, events: &[(u8, &str, &str)]| {
+        let reply = client.ask(line);
+        assert!(!reply.starts_with('-'), "{line}: {reply}");
+        for (db, event, key) in events {
+            hears(
+                &mut listener,
+                &[
+                    &format!(r#"["pmessage", "__key*", "__keyspace@{db}__:{key}", "{event}"]"#),
+                    &format!(r#"["pmessage", "__key*", "__keyevent@{db}__:{event}", "{key}"]"#),
+                ],
+            );
+        }
+    };
+    told(&mut client, "SET a 1", &[(0, "set", "a")]);
+    told(&mut client, "SET a 1 EX 100", &[(0, "set", "a"), (0, "expire", "a")]);
+    told(&mut client, "PERSIST a", &[(0, "persist", "a")]);
+    told(&mut client, "PERSIST a", &[]);
+    told(&mut client, "GET a", &[]);
+    told(&mut client, "MSET b 1 c 2 b 3", &[(0, "set", "b"), (0, "set", "c"), (0, "set", "b")]);
+    told(&mut client, "INCR a", &[(0, "incrby", "a")]);
+    told(&mut client, "INCRBYFLOAT a 0.5", &[(0, "incrbyfloat", "a")]);
+    told(&mut client, "APPEND a x", &[(0, "append", "a")]);
+    told(&mut client, "SETRANGE a 3 y", &[(0, "setrange", "a")]);
+    told(&mut client, "SETBIT d 7 1", &[(0, "setbit", "d")]);
+    told(&mut client, "BITFIELD d SET u8 0 5", &[(0, "setbit", "d")]);
+    told(&mut client, "BITOP NOT e d", &[(0, "set", "e")]);
+    told(&mut client, "BITOP AND e nothing", &[(0, "del", "e")]);
+    told(&mut client, "BITOP AND e nothing", &[]);
+    told(&mut client, "RENAME b e", &[(0, "rename_from", "b"), (0, "rename_to", "e")]);
+    told(&mut client, "COPY e f DB 3", &[(3, "copy_to", "f")]);
+    told(&mut client, "MOVE e 2", &[(0, "move_from", "e"), (2, "move_to", "e")]);
+    told(&mut client, "EXPIRE a 100", &[(0, "expire", "a")]);
+    told(&mut client, "EXPIRE a -1", &[(0, "del", "a")]);
+    told(&mut client, "GETEX c EX 100", &[(0, "expire", "c")]);
+    told(&mut client, "GETEX c PERSIST", &[(0, "persist", "c")]);
+    told(&mut client, "GETDEL c", &[(0, "del", "c")]);
+    told(&mut client, "DEL d nothing d", &[(0, "del", "d")]);
+    told(&mut client, "SET x 1 PX 20", &[(0, "set", "x"), (0, "expire", "x"), (0, "expired", "x")]);
+    for line in ["MULTI", "SET m 1", "INCR m", "APPEND m x", "INCR m", "DEL m"] {
+        told(&mut client, line, &[]);
+    }
+    told(
+        &mut client,
+        "EXEC",
+        &[(0, "set", "m"), (0, "incrby", "m"), (0, "append", "m"), (0, "del", "m")],
+    );
+    told(&mut client, "CONFIG SET notify-keyspace-events Knm", &[]);
+    assert_eq!(
+        client.ask("CONFIG GET notify-keyspace-events"),
+        r#"["notify-keyspace-events", "nKm"]"#
+    );
+    let mut told = |client: &mut Client, line: &str, events: &[(&str, &str)]| {
+        client.run(line);
+        for (event, key) in events {
+            hears(
+                &mut listener,
+                &[&format!(r#"["pmessage", "__key*", "__keyspace@0__:{key}", "{event}"]"#)],
+            );
+        }
+    };
+    told(&mut client, "SET n 1", &[("new", "n")]);
+    told(&mut client, "SET n 2", &[]);
+    told(&mut client, "GET nothing", &[("keymiss", "nothing")]);
+    told(&mut client, "EXISTS n nothing", &[("keymiss", "nothing")]);
+    told(&mut client, "RENAME n o", &[("new", "o")]);
+    told(&mut client, "SET n 1", &[("new", "n")]);
+    told(&mut client, "RENAME n o", &[("new", "o")]);
+    for line in ["MULTI", "DEL o", "SET o 1", "SET o 2", "DEL o", "INCR o"] {
+        told(&mut client, line, &[]);
+    }
+    told(&mut client, "EXEC", &[("new", "o"), ("new", "o")]);
+    told(&mut client, "LCS nothing o FOO", &[("keymiss", "nothing")]);
+    told(&mut client, "DEL o", &[]);
+    told(&mut client, "GET end", &[("keymiss", "end")]);
+}
+
+#[test]
+fn what_is_told_is_on_disk() {
+    if is_redis() {
+        return;
+    }
+    let (dir, server, mut client) = fresh();
+    client.talk("CONFIG SET notify-keyspace-events Eg$ → +OK");
+    let mut listener = server.client();
+    expect(
+        &mut listener,
+        "PSUBSCRIBE __keyevent@0__:*",
+        &[r#"["psubscribe", "__keyevent@0__:*", :1]"#],
+    );
+    let writer = thread::spawn(move || {
+        for n in 0.. {
+            if client.send(&[b"SET", format!("k{n}").as_bytes(), b"v"]).is_err() {
+                return;
+            }
+            if client.receive().is_err() {
+                return;
+            }
+        }
+    });
+    let mut told = Vec::new();
+    for _ in 0..100 {
+        told.push(next(&mut listener));
+    }
+    server.kill();
+    while let Ok(message) = listener.receive() {
+        told.push(shown(&message));
+    }
+    writer.join().unwrap();
+    let server = tests::Server::start(&dir, &[]);
+    let mut client = server.client();
+    for (n, message) in told.iter().enumerate() {
+        assert!(message.ends_with(&format!(r#""k{n}"]"#)), "{message}");
+        assert_eq!(client.ask(&format!("EXISTS k{n}")), ":1");
+    }
+}
+
+#[test]
+fn what_a_script_publishes_is_heard_once_and_in_order_even_if_it_runs_again() {
+    let (_dir, server, mut client) = fresh();
+    let mut other = server.client();
+    other.talk("CONFIG SET notify-keyspace-events Eg$h → +OK");
+    expect(&mut client, "PSUBSCRIBE *", &[r#"["psubscribe", "*", :1]"#]);
+    let message =
+        |channel: &str, text: &str| format!(r#"["pmessage", "*", "{channel}", "{text}"]"#);
+    let event = |name: &str, key: &str| message(&format!("__keyevent@0__:{name}"), key);
+    // The second one is not named, so all of it runs again.
+    other.talk(
+        r#"EVAL "local n = redis.call('publish', 'c', '1') redis.call('set', KEYS[1], 'x') redis.call('hset', 'h', 'f', 'v') redis.call('publish', 'c', '2') redis.call('del', KEYS[1]) return n" 1 k → :1"#,
+    );
+    let heard = [
+        message("c", "1"),
+        event("set", "k"),
+        event("hset", "h"),
+        message("c", "2"),
+        event("del", "k"),
+    ];
+    hears(&mut client, &heard.each_ref().map(String::as_str));
+    // What was said before an error stays, as what was done.
+    other.talk(
+        r#"EVAL "redis.call('publish', 'c', '3') redis.call('incr', KEYS[1]) error('x')" 1 n → -ERR user_script:1: x script: …
+           MULTI → +OK
+           EVAL "redis.call('publish', 'c', '4') return redis.call('incr', 'n')" 0 → +QUEUED
+           PUBLISH c 5 → +QUEUED
+           EXEC → [:2, :1]
+           PUBLISH c end → :1"#,
+    );
+    let heard = [
+        message("c", "3"),
+        event("incrby", "n"),
+        message("c", "4"),
+        event("incrby", "n"),
+        message("c", "5"),
+        message("c", "end"),
+    ];
+    hears(&mut client, &heard.each_ref().map(String::as_str));
+}
