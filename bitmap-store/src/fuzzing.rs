@@ -138,6 +138,7 @@ pub fn example_names() -> Vec<Vec<u8>> {
         layout::page(Db(3), 0x1234, span),
         layout::expiry(Db(0), UnixMillis(5), b"k"),
         layout::cursor(7),
+        layout::library(b"mylib"),
     ]
     .map(|name| name.to_vec())
     .to_vec()

@@ -44,7 +44,7 @@ pub fn is_keyspace(log: &Bitcask) -> bool {
     // The prefixes of names, in byte order: between what begins with one and the next there is nothing.
     let of_db = |db| [layout::key(db, b""), layout::pages_of_all(db), layout::expiries(db)];
     let mut prefixes: Vec<layout::Name> = (0..DATABASES).map(Db).flat_map(of_db).collect();
-    prefixes.push(layout::cursors());
+    prefixes.extend([layout::library(b""), layout::cursors()]);
     let mut from = Vec::new();
     for prefix in &prefixes {
         if from[..] < prefix[..] && has_keys(Bound::Included(&from), Bound::Excluded(prefix)) {

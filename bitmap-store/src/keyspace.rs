@@ -5,7 +5,7 @@ use crate::cursor::Dictionary;
 use crate::layout;
 use crate::letting_go::{Derived, LettingGo};
 use crate::record::RecordFold;
-use crate::stripe::{Backing, Lookups, STRIPES, Stripe, lock, try_lock};
+use crate::stripe::{Backing, Lookups, STRIPES, Stripe, lock, lock_while, try_lock};
 use crate::transaction::{Guards, Transaction};
 use crate::{DATABASES, Db, Error};
 use bitcask_core::storage::Dir;
@@ -236,6 +236,48 @@ impl Keyspace {
         now: UnixMillis,
     ) -> Transaction<'_> {
         self.shared.begin(keys, now)
+    }
+
+    /// As [`Keyspace::begin`], for as long as `patience` lasts: it is asked again and again while somebody holds
+    /// one of the keys for longer than a command takes, should wait a little each time, and says whether to go on.
+    /// `None` if it did not last.
+    pub fn begin_while<'k>(
+        &self,
+        keys: impl IntoIterator<Item = (Db, &'k [u8])>,
+        now: UnixMillis,
+        patience: &mut dyn FnMut() -> bool,
+    ) -> Option<Transaction<'_>> {
+        let shared = &*self.shared;
+        let mut keys = keys.into_iter().map(|(db, key)| shared.stripe_of(&layout::key(db, key)));
+        let guards = match (keys.next(), keys.next()) {
+            (None, _) => Guards::Many(Vec::new()),
+            (Some(only), None) => Guards::One(only, lock_while(&shared.stripes[only], patience)?),
+            (Some(first), Some(second)) => {
+                let mut stripes: Vec<usize> = [first, second].into_iter().chain(keys).collect();
+                stripes.sort_unstable();
+                stripes.dedup();
+                let mut guards = Vec::with_capacity(stripes.len());
+                for i in stripes {
+                    guards.push((i, lock_while(&shared.stripes[i], patience)?));
+                }
+                Guards::Many(guards)
+            }
+        };
+        Some(Transaction::new(shared, guards, now))
+    }
+
+    /// As [`Keyspace::begin_exclusive`], for as long as `patience` lasts: see [`Keyspace::begin_while`].
+    pub fn begin_exclusive_while(
+        &self,
+        now: UnixMillis,
+        patience: &mut dyn FnMut() -> bool,
+    ) -> Option<Transaction<'_>> {
+        let shared = &*self.shared;
+        let mut guards = Vec::with_capacity(STRIPES);
+        for (i, stripe) in shared.stripes.iter().enumerate() {
+            guards.push((i, lock_while(stripe, patience)?));
+        }
+        Some(Transaction::new(shared, Guards::Many(guards), now))
     }
 
     /// Begins a transaction that may touch every key, and waits for all others.

@@ -10,6 +10,7 @@
 //! | db `'p'` id part (1) lower | a page of collection id: its entries from `lower` up to the next page's; of the first, `lower` is empty |
 //! | db `'x'` expires_at (8, ms) key | nothing: the index of keys that expire |
 //! | `0xff` `'s'` index (2) | a prefix that SCAN cursors refer to |
+//! | `0xff` `'f'` library | the code of a library of functions |
 //!
 //! An id is one byte that says how many bytes follow, and these, big endian without leading zeros: short,
 //! and in the order of the ids. A part is `'m'`, the members of a collection, or `'s'`, those of a sorted set by their
@@ -24,6 +25,7 @@ const PAGE: u8 = b'p';
 const EXPIRY: u8 = b'x';
 const SYSTEM: u8 = 0xff;
 const CURSOR: u8 = b's';
+const LIBRARY: u8 = b'f';
 
 /// A key of the log, on the stack unless it is long.
 #[derive(Clone, Debug)]
@@ -175,6 +177,16 @@ pub(crate) fn cursors() -> Name {
 /// The index in the name of such a prefix.
 pub(crate) fn cursor_of(name: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(name.get(2..)?.try_into().ok()?))
+}
+
+/// A library of functions; also the prefix of libraries that begin so.
+pub(crate) fn library(name: &[u8]) -> Name {
+    Name::new(&[&[SYSTEM, LIBRARY], name])
+}
+
+/// The library in the name of its record.
+pub(crate) fn library_of(name: &[u8]) -> &[u8] {
+    &name[2..]
 }
 
 /// The containers of a page: `2^level` of them from `lower`, which is a multiple of that. (A container is

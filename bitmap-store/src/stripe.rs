@@ -61,6 +61,28 @@ pub(crate) fn lock(stripe: &Mutex<Stripe>) -> MutexGuard<'_, Stripe> {
     stripe.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The stripe, or `None` once `patience` has come to an end: it is asked again and again while somebody has the
+/// stripe for longer than a command takes, and waits a little before it answers.
+pub(crate) fn lock_while<'s>(
+    stripe: &'s Mutex<Stripe>,
+    patience: &mut dyn FnMut() -> bool,
+) -> Option<MutexGuard<'s, Stripe>> {
+    for _ in 0..YIELDS {
+        match try_lock(stripe) {
+            Some(guard) => return Some(guard),
+            None => std::thread::yield_now(),
+        }
+    }
+    loop {
+        if !patience() {
+            return None;
+        }
+        if let Some(guard) = try_lock(stripe) {
+            return Some(guard);
+        }
+    }
+}
+
 /// The stripe, unless it is taken. After a panic the transaction's drop has put everything right.
 pub(crate) fn try_lock(stripe: &Mutex<Stripe>) -> Option<MutexGuard<'_, Stripe>> {
     match stripe.try_lock() {

@@ -6,6 +6,7 @@ mod concurrency;
 mod dump;
 mod hash;
 mod hyperloglog;
+mod libraries;
 mod list;
 mod listing;
 mod model;

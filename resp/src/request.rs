@@ -82,11 +82,20 @@ impl Requests {
         if u32::try_from(total).is_err() {
             return false;
         }
-        for arg in request.iter() {
-            let start = self.buffer.len() as u32;
-            self.buffer.extend_from_slice(arg);
-            self.places.push((start, self.buffer.len() as u32));
-        }
+        request.iter().all(|arg| self.push_word(arg)) && self.end()
+    }
+
+    /// Adds a word to a request that [`Requests::end`] will end; false, and it is not added, if all together
+    /// would exceed 4 GiB.
+    pub fn push_word(&mut self, word: &[u8]) -> bool {
+        let Ok(end) = u32::try_from(self.buffer.len() + word.len()) else { return false };
+        self.places.push((self.buffer.len() as u32, end));
+        self.buffer.extend_from_slice(word);
+        true
+    }
+
+    /// The words since the last request are one. Always true.
+    pub fn end(&mut self) -> bool {
         self.ends.push(self.places.len());
         true
     }

@@ -53,3 +53,9 @@ impl Clock {
         nanos
     }
 }
+
+/// Milliseconds since this was first asked; it does not jump.
+pub(crate) fn uptime_millis() -> u64 {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    START.elapsed().as_millis() as u64
+}

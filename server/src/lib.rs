@@ -32,6 +32,7 @@ mod net;
 mod nudge;
 mod open_files;
 mod pubsub;
+mod script;
 mod server;
 mod session;
 mod shared;
@@ -48,6 +49,11 @@ pub use server::{Handle, Server};
 pub fn commands_markdown() -> String {
     command::markdown()
 }
+
+/// What the fuzzer runs; for the tests of this repository only.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use script::fuzzing;
 
 #[cfg(test)]
 mod tests;

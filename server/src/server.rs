@@ -9,6 +9,7 @@ use crate::net::{self, LargeReplies};
 use crate::nudge::Nudge;
 use crate::open_files;
 use crate::pubsub::PubSub;
+use crate::script::Scripts;
 use crate::shared::{Shared, Shutdown};
 use crate::stats::Stats;
 use crate::trouble::Trouble;
@@ -48,6 +49,8 @@ impl Server {
         let runtime = Builder::new_multi_thread()
             .worker_threads(worker_threads())
             .thread_name("bitmapistd")
+            // Scripts may nest what they hand over a thousandfold.
+            .thread_stack_size(8 << 20)
             .enable_all()
             .build()
             .map_err(Error::System)?;
@@ -72,6 +75,7 @@ impl Server {
             keyspace,
             settings: Settings::new(&config),
             stats: Stats::new(),
+            scripts: Scripts::default(),
             clients: Clients::default(),
             pubsub: PubSub::default(),
             shutdown: Shutdown::default(),
@@ -89,6 +93,8 @@ impl Server {
             ops_per_second: AtomicU64::new(0),
             active_expiry: AtomicBool::new(true),
         });
+        let opened = shared.scripts.open(&shared.keyspace);
+        opened.map_err(|source| Error::Store { dir: config.dir.clone(), source })?;
         bound.serve(&shared);
         crate::background::start(&shared);
         let nudge = Nudge::start(runtime.handle().clone(), Arc::clone(&shared));
@@ -173,6 +179,7 @@ impl Handle {
         shared.shutdown.ask();
         runtime.block_on(drain(&shared));
         self.nudge = None;
+        shared.scripts.stop();
         // Whoever is still there does not read its replies.
         runtime.shutdown_timeout(Duration::from_secs(2));
         let closed = match Arc::try_unwrap(shared) {

@@ -20,6 +20,8 @@ pub(crate) struct Session {
     pub queue: Queue,
     pub reply_mode: ReplyMode,
     pub last_command: CommandId,
+    /// The command that runs is called by a script.
+    pub in_script: bool,
     pub lookups: Lookups,
     /// Close the connection once the replies so far are written.
     pub close: bool,
@@ -53,6 +55,7 @@ impl Session {
             queue: Queue::default(),
             reply_mode: ReplyMode::On,
             last_command: CommandId(0),
+            in_script: false,
             lookups: Lookups::default(),
             close: false,
             delay: None,

@@ -5,6 +5,7 @@ use crate::clients::Clients;
 use crate::config::Settings;
 use crate::net::LargeReplies;
 use crate::pubsub::PubSub;
+use crate::script::Scripts;
 use crate::stats::Stats;
 use crate::trouble::Trouble;
 use crate::waiting::Registry;
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub keyspace: Keyspace,
     pub settings: Settings,
     pub stats: Stats,
+    pub scripts: Scripts,
     pub clients: Clients,
     pub pubsub: PubSub,
     pub shutdown: Shutdown,

@@ -109,6 +109,11 @@ impl Stats {
         self.own(command).failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a call from a script; its time is the script's.
+    pub(crate) fn called(&self, command: CommandId) {
+        self.own(command).calls.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts an error reply by its code.
     pub(crate) fn error(&self, code: &str) {
         let mut errors = lock(&self.errors);

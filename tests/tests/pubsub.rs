@@ -621,3 +621,44 @@ fn what_is_told_is_on_disk() {
         assert_eq!(client.ask(&format!("EXISTS k{n}")), ":1");
     }
 }
+
+#[test]
+fn what_a_script_publishes_is_heard_once_and_in_order_even_if_it_runs_again() {
+    let (_dir, server, mut client) = fresh();
+    let mut other = server.client();
+    other.talk("CONFIG SET notify-keyspace-events Eg$h → +OK");
+    expect(&mut client, "PSUBSCRIBE *", &[r#"["psubscribe", "*", :1]"#]);
+    let message =
+        |channel: &str, text: &str| format!(r#"["pmessage", "*", "{channel}", "{text}"]"#);
+    let event = |name: &str, key: &str| message(&format!("__keyevent@0__:{name}"), key);
+    // The second one is not named, so all of it runs again.
+    other.talk(
+        r#"EVAL "local n = redis.call('publish', 'c', '1') redis.call('set', KEYS[1], 'x') redis.call('hset', 'h', 'f', 'v') redis.call('publish', 'c', '2') redis.call('del', KEYS[1]) return n" 1 k → :1"#,
+    );
+    let heard = [
+        message("c", "1"),
+        event("set", "k"),
+        event("hset", "h"),
+        message("c", "2"),
+        event("del", "k"),
+    ];
+    hears(&mut client, &heard.each_ref().map(String::as_str));
+    // What was said before an error stays, as what was done.
+    other.talk(
+        r#"EVAL "redis.call('publish', 'c', '3') redis.call('incr', KEYS[1]) error('x')" 1 n → -ERR user_script:1: x script: …
+           MULTI → +OK
+           EVAL "redis.call('publish', 'c', '4') return redis.call('incr', 'n')" 0 → +QUEUED
+           PUBLISH c 5 → +QUEUED
+           EXEC → [:2, :1]
+           PUBLISH c end → :1"#,
+    );
+    let heard = [
+        message("c", "3"),
+        event("incrby", "n"),
+        message("c", "4"),
+        event("incrby", "n"),
+        message("c", "5"),
+        message("c", "end"),
+    ];
+    hears(&mut client, &heard.each_ref().map(String::as_str));
+}

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["resp", "bitmap-store", "bitcask-core"]),
     ("xtask", &[]),
     ("tests", &["bitmapistd", "bitmap-store", "bitcask-core", "resp"]),
-    ("tests/fuzz", &["bitmap-store", "bitcask-core", "resp"]),
+    ("tests/fuzz", &["bitmapistd", "bitmap-store", "bitcask-core", "resp"]),
 ];
 
 /// The names of our packages.
@@ -42,6 +42,7 @@ const HOMES: &[(&str, &str, &[&str])] = &[
     ("redis-protocol", "resp", &["client"]),
     ("bytes", "resp", &[""]),
     ("clap", "server", &["config/arguments.rs"]),
+    ("mlua", "server", &["script"]),
     ("rustix", "server", &["open_files.rs"]),
     ("serde", "server", &["config/file.rs"]),
     ("toml", "server", &["config/file.rs"]),

@@ -52,7 +52,7 @@ enum Command {
         #[arg(long, default_value = "both")]
         protocol: compat::Protocols,
         /// Only these, separated by commas: connection, server, keys, expire, strings, bitmaps,
-        /// hyperloglog, dumps, hash, set, zset, transactions, pubsub, arity.
+        /// hyperloglog, dumps, hash, set, zset, list, transactions, pubsub, scripts, arity.
         #[arg(long, value_delimiter = ',')]
         families: Vec<compat::Family>,
         /// Compares the keyspace events that both publish, too.

@@ -34,8 +34,13 @@ const fn tables() -> [[u64; 256]; STEP] {
     tables
 }
 
-/// The checksum of `bytes`.
-pub(super) fn checksum(bytes: &[u8]) -> u64 {
+/// The CRC-64 that stands behind a payload, of all the bytes before it.
+///
+/// # Examples
+/// ```
+/// assert_eq!(bitmap_store::rdb::checksum(b"123456789"), 0xe9c6_d914_c4b8_d9ca);
+/// ```
+pub fn checksum(bytes: &[u8]) -> u64 {
     let (steps, rest) = bytes.as_chunks::<STEP>();
     let mut crc = 0_u64;
     for step in steps {

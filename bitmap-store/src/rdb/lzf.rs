@@ -64,8 +64,19 @@ fn put_literals(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The `len` bytes that `compressed` is. A length that cannot be is refused before memory is taken for it.
-pub(super) fn decompress(compressed: &[u8], len: usize) -> Result<Vec<u8>, &'static str> {
+/// The `len` bytes that an LZF-compressed string is. A length that cannot be is refused before memory is taken for it.
+///
+/// # Errors
+/// The string is broken, or of another length; the text says so.
+///
+/// # Examples
+/// ```
+/// // One `a` as it is, and nine copies of what is one byte back.
+/// let compressed = b"\x00a\xe0\x00\x00";
+/// assert_eq!(bitmap_store::rdb::decompress(compressed, 10).unwrap(), b"aaaaaaaaaa");
+/// assert!(bitmap_store::rdb::decompress(compressed, 9).is_err());
+/// ```
+pub fn decompress(compressed: &[u8], len: usize) -> Result<Vec<u8>, &'static str> {
     const BROKEN: &str = "a compressed string is broken";
     if len / MOST_PER_BYTE > compressed.len() {
         return Err(BROKEN);

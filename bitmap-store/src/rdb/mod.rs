@@ -7,7 +7,7 @@
 //! | 1 | type | see [`read`] |
 //! | … | value | in one of the type's encodings |
 //! | 2 | version | of the format, little endian: we write 10, which Redis 7.0 reads, and read up to 12 |
-//! | 8 | checksum | CRC-64 of all before it, little endian: see [`crc64`] |
+//! | 8 | checksum | CRC-64 of all before it, little endian: see [`checksum`] |
 //!
 //! Payloads come from anybody, and a checksum keeps nobody from making up another. So all of a value is checked
 //! before anything is stored: lengths, back links, counts, order, duplicates. What is read takes no more memory
@@ -31,6 +31,9 @@ mod zipmap;
 
 #[cfg(test)]
 mod tests;
+
+pub use crc64::checksum;
+pub use lzf::decompress;
 
 use bytes::Bytes;
 use std::fmt;

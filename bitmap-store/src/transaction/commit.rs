@@ -79,6 +79,12 @@ impl Transaction<'_> {
         for name in &self.pending.strays {
             batch.delete(name);
         }
+        for (name, code) in &self.pending.libraries {
+            match code {
+                Some(code) => batch.put(name, code, None),
+                None => batch.delete(name),
+            };
+        }
         // Until the batch is written, so that its deltas follow what they are told to.
         let held = self.shared.backing.log.hold_moves();
         let mut logged = Vec::with_capacity(self.pending.touched.len());

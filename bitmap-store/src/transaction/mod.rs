@@ -15,6 +15,7 @@ mod dump;
 mod hash;
 mod hyperloglog;
 mod keys;
+mod libraries;
 mod list;
 mod listing;
 mod log_tree;
@@ -31,7 +32,7 @@ pub use walk::{Pair, Visit};
 
 use crate::keyspace::Shared;
 use crate::layout::{self, Name, Span};
-use crate::stripe::Stripe;
+use crate::stripe::{STRIPES, Stripe};
 use crate::value::{Cached, Change, Collection, KeyEntry, Page, Value};
 use crate::{Db, Error, Kind, MAX_KEY_BYTES};
 use bitcask_core::{Position, UnixMillis};
@@ -83,6 +84,8 @@ struct Pending {
     flushed: Vec<Db>,
     /// Entries of the index of expiries that belong to nothing.
     strays: Vec<Name>,
+    /// Libraries of functions: the code, or that it is gone.
+    libraries: Vec<(Name, Option<Vec<u8>>)>,
 }
 
 /// The locks held, by stripe.
@@ -108,6 +111,13 @@ impl Guards<'_> {
         match self {
             Guards::One(only, _) => *only == index,
             Guards::Many(stripes) => stripes.binary_search_by_key(&index, |(i, _)| *i).is_ok(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Guards::One(..) => 1,
+            Guards::Many(stripes) => stripes.len(),
         }
     }
 
@@ -200,10 +210,15 @@ impl<'a> Transaction<'a> {
         self.pending.touched.iter().map(|(_, name)| (Db(name[0]), layout::key_of(name)))
     }
 
+    /// True if it may touch every key.
+    pub fn holds_everything(&self) -> bool {
+        self.guards.len() == STRIPES
+    }
+
     /// True if anything has been changed so far, or something expired was cleared away.
     pub fn is_dirty(&self) -> bool {
-        let Pending { touched, flushed, strays, .. } = &self.pending;
-        !(touched.is_empty() && flushed.is_empty() && strays.is_empty())
+        let Pending { touched, flushed, strays, libraries, .. } = &self.pending;
+        !(touched.is_empty() && flushed.is_empty() && strays.is_empty() && libraries.is_empty())
     }
 
     /// Whether the key that a method has read last is there: a bit that is not set may be one of a missing

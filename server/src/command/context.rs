@@ -47,9 +47,16 @@ impl Context<'_> {
         Ok(found)
     }
 
-    /// Whether the command was queued and is run by `EXEC`.
+    /// Whether the command was queued and is run by `EXEC`, or is called by a script: it may not wait for
+    /// anything.
     pub(crate) fn is_in_exec(&self) -> bool {
-        table().get(self.session.last_command).spec.name == "exec"
+        let command = table().get(self.session.last_command).spec;
+        command.name == "exec" || self.is_in_script()
+    }
+
+    /// Whether the command is called by a script.
+    pub(crate) fn is_in_script(&self) -> bool {
+        self.session.in_script
     }
 }
 

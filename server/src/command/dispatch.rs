@@ -166,7 +166,12 @@ impl Executor {
         self.tally.count(&self.server.stats, command.id, nanos);
         match ran {
             Ok((reply, position)) => {
-                let wrote = flags.has(Flags::WRITE);
+                // A script may have written, and failed then.
+                if let Reply::Error(text) = &reply {
+                    self.server.stats.failed(command.id);
+                    self.server.stats.error(text.split(' ').next().unwrap_or_default());
+                }
+                let wrote = may_write(flags);
                 Outcome { position, wrote, ..self.answer(Ok(reply), out) }
             }
             Err(error) => {
@@ -204,20 +209,35 @@ impl Executor {
         let (db, now) = (self.session.db, self.clock.now());
         let server = &*self.server;
         let (session, random) = (&mut self.session, &mut self.random);
-        guarded(command, || {
-            let tx = begin(server, command, request, db, now);
-            let mut cx = Context { tx, db, now, session, server, random, voice: Voice::default() };
-            let args = Args::after(request, command.words);
-            match (command.spec.handler)(&mut cx, args) {
-                Ok(reply) => Ok((reply, commit(cx)?)),
-                Err(error) => {
-                    let voice = std::mem::take(&mut cx.voice);
-                    drop(cx);
-                    voice.speak_of_misses(server, now);
-                    Err(error)
+        let chance = random.clone();
+        let mut everything = false;
+        loop {
+            let ran = guarded(command, || {
+                let tx = match everything {
+                    true => begin_everything(server, now)?,
+                    false => begin(server, command, request, db, now)?,
+                };
+                let voice = Voice::default();
+                let mut cx = Context { tx, db, now, session, server, random, voice };
+                match (command.spec.handler)(&mut cx, Args::after(request, command.words)) {
+                    Ok(reply) => Ok((reply, commit(cx)?)),
+                    // It will run again, and tell then.
+                    Err(error) if error == CommandError::ELSEWHERE => Err(error),
+                    Err(error) => {
+                        let voice = std::mem::take(&mut cx.voice);
+                        drop(cx);
+                        voice.speak_of_misses(server, now);
+                        Err(error)
+                    }
                 }
+            });
+            if everything || !matches!(&ran, Err(error) if *error == CommandError::ELSEWHERE) {
+                return ran;
             }
-        })
+            // Nothing of it is left. With the same time and chance it does the same again, now with all keys.
+            everything = true;
+            random.clone_from(&chance);
+        }
     }
 
     fn enqueue(
@@ -282,7 +302,7 @@ impl Executor {
             let watched = session.take_watched();
             // The watched keys are locked too: else two transactions that each watch what the other
             // writes could both succeed.
-            let tx = begin_all(server, queue, &watched, db, now);
+            let tx = begin_all(server, queue, &watched, db, now)?;
             if watched.iter().any(|watched| watched.registration.is_dirty(now)) {
                 Reply::NullArray.encode(session.protocol, out);
                 return Ok(Position::default());
@@ -343,6 +363,11 @@ impl Executor {
             }
         }
     }
+}
+
+/// Whether a command may change something: a script may, unless it says that it does not.
+pub(super) fn may_write(flags: Flags) -> bool {
+    flags.has(Flags::WRITE) || flags.has(Flags::SCRIPT) && !flags.has(Flags::READONLY)
 }
 
 /// Commits, and publishes what the commands had to say.
@@ -409,20 +434,20 @@ fn begin<'s>(
     request: resp::Args<'_>,
     db: Db,
     now: UnixMillis,
-) -> Transaction<'s> {
+) -> Result<Transaction<'s>, CommandError> {
     let flags = command.spec.flags;
     if command.spec.needs_everything(request) {
-        return server.keyspace.begin_exclusive(now);
+        return begin_everything(server, now);
     }
     if flags.has(Flags::UNLOCKED) {
-        return server.keyspace.begin([], now);
+        return Ok(server.keyspace.begin([], now));
     }
     let keys = command.spec.key_positions(request).filter_map(|i| request.get(i));
     if flags.has(Flags::OTHER_DB) {
         let everywhere = keys.flat_map(|key| (0..DATABASES).map(move |db| (Db(db), key)));
-        return server.keyspace.begin(everywhere, now);
+        return begin_keys(server, everywhere, now);
     }
-    server.keyspace.begin(keys.map(|key| (db, key)), now)
+    begin_keys(server, keys.map(|key| (db, key)), now)
 }
 
 /// Locks the keys of all commands of a transaction, and those it watches.
@@ -432,15 +457,33 @@ fn begin_all<'s>(
     watched: &[Watched],
     db: Db,
     now: UnixMillis,
-) -> Transaction<'s> {
+) -> Result<Transaction<'s>, CommandError> {
     if queue.needs_everything() {
-        return server.keyspace.begin_exclusive(now);
+        return begin_everything(server, now);
     }
     let watched = watched.iter().map(|watched| (watched.db, &*watched.key));
-    server.keyspace.begin(watched.chain(queue.keys(db)), now)
+    begin_keys(server, watched.chain(queue.keys(db)), now)
 }
 
-fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
+/// Locks these keys, unless a script keeps them for so long that others are not to wait.
+fn begin_keys<'s, 'k>(
+    server: &'s Shared,
+    keys: impl IntoIterator<Item = (Db, &'k [u8])>,
+    now: UnixMillis,
+) -> Result<Transaction<'s>, CommandError> {
+    let mut patience = || server.scripts.wait_a_little();
+    server.keyspace.begin_while(keys, now, &mut patience).ok_or_else(|| server.scripts.busy_error())
+}
+
+/// Locks all keys, unless a script keeps some for so long that others are not to wait.
+fn begin_everything(server: &Shared, now: UnixMillis) -> Result<Transaction<'_>, CommandError> {
+    let mut patience = || server.scripts.wait_a_little();
+    let begun = server.keyspace.begin_exclusive_while(now, &mut patience);
+    begun.ok_or_else(|| server.scripts.busy_error())
+}
+
+/// Refuses what has a key that is too long.
+pub(crate) fn check_keys(command: &Command, request: resp::Args<'_>) -> Result<(), CommandError> {
     let mut keys = command.spec.key_positions(request);
     if keys.any(|i| request.get(i).is_some_and(|key| key.len() > MAX_KEY_BYTES))
         && command.spec.access != "not_key"

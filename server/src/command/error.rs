@@ -30,6 +30,18 @@ impl CommandError {
     pub(crate) const KEY_TOO_LONG: Self =
         Self::text("ERR key is too long: a key has at most 65536 bytes");
 
+    /// A script holds the keys for longer than others may be made to wait.
+    pub(crate) const BUSY_SCRIPT: Self = Self::text(
+        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+    );
+    /// The same of a function.
+    pub(crate) const BUSY_FUNCTION: Self = Self::text(
+        "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
+    );
+    /// A script has touched a key that it did not name. No client sees this: the script runs again, with all keys.
+    pub(crate) const ELSEWHERE: Self =
+        Self::text("ERR the script touches a key that it has not named");
+
     /// The code of what the log refuses.
     pub(crate) const REFUSED: &str = "MISCONF";
     /// The code of what cannot be read, since it is damaged.

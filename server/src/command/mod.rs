@@ -18,11 +18,11 @@ mod transaction;
 
 pub(crate) use args::{Args, parse_float, parse_int};
 pub(crate) use context::{Context, Random};
-pub(crate) use dispatch::Executor;
+pub(crate) use dispatch::{Executor, check_keys};
 pub(crate) use document::{Category, access_flags, docs, info, markdown};
 pub(crate) use error::CommandError;
 pub(crate) use keys::KeyPositions;
 pub(crate) use spec::{CommandSpec, Flags, Group, Keys, Reach};
 pub(crate) use strtod::strtod;
-pub(crate) use table::{Command, CommandId, table};
+pub(crate) use table::{Command, CommandId, Lookup, table};
 pub(crate) use transaction::Queue;

@@ -128,6 +128,13 @@ impl CommandSpec {
             || self.reach.is_some_and(|reach| reach(request).everything)
     }
 
+    /// Whether a request needs the whole keyspace where it is not alone in its transaction.
+    pub(crate) fn needs_everything_among_others(&self, request: resp::Args<'_>) -> bool {
+        let finds_keys =
+            self.flags.has(Flags::BY_KEY) && (self.flags.has(Flags::WRITE) || request.len() > 2);
+        finds_keys || self.needs_everything(request)
+    }
+
     /// Makes it a container: its second argument chooses one of these.
     pub(crate) const fn subcommands(self, subcommands: &'static [CommandSpec]) -> Self {
         CommandSpec { subcommands, ..self }
@@ -164,11 +171,16 @@ impl Flags {
     pub(crate) const NO_MULTI: Flags = Flags(1 << 14);
     pub(crate) const MOVABLE_KEYS: Flags = Flags(1 << 15);
     pub(crate) const PUBSUB: Flags = Flags(1 << 16);
-    /// It only reads, and may change how a value is kept (PFCOUNT). `COMMAND INFO` does not print it.
+    /// It writes to no key and has an effect all the same: it publishes, or changes how a value is kept (PFCOUNT). Scripts
+    /// that only read may not call it. `COMMAND INFO` does not print it.
     pub(crate) const MAY_REPLICATE: Flags = Flags(1 << 17);
+    pub(crate) const NO_MANDATORY_KEYS: Flags = Flags(1 << 18);
+
+    /// Ours: runs other commands, on keys that it may not have named (EVAL, FCALL).
+    pub(crate) const SCRIPT: Flags = Flags(1 << 19);
 
     /// Ours: may be called in RESP2 by a client that is subscribed.
-    pub(crate) const WHILE_SUBSCRIBED: Flags = Flags(1 << 22);
+    pub(crate) const WHILE_SUBSCRIBED: Flags = Flags(1 << 20);
     /// Ours: runs even inside `MULTI` instead of being queued (EXEC, DISCARD, WATCH …).
     pub(crate) const MULTI_OK: Flags = Flags(1 << 24);
     /// Ours: needs the whole keyspace to itself (FLUSHALL).
@@ -224,6 +236,7 @@ impl Flags {
             (Flags::NO_AUTH, "no_auth"),
             (Flags::NO_ASYNC_LOADING, "no_async_loading"),
             (Flags::NO_MULTI, "no_multi"),
+            (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
             (Flags::MOVABLE_KEYS, "movablekeys"),
             (Flags::ALLOW_BUSY, "allow_busy"),
         ];

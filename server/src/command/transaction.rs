@@ -3,6 +3,7 @@
 //! Marking an event is a transaction of a few commands, so this is a hot path: the queue keeps its memory for
 //! the next transaction.
 
+use super::dispatch::may_write;
 use super::{Command, Flags};
 use bitmap_store::Db;
 use resp::{Args, Requests};
@@ -74,17 +75,16 @@ impl Queue {
 
     /// Whether any command is one that writes.
     pub(crate) fn writes(&self) -> bool {
-        self.commands.iter().any(|command| command.spec.flags.has(Flags::WRITE))
+        self.commands.iter().any(|command| may_write(command.spec.flags))
     }
 
-    /// Whether the transaction needs all keys: a command does, or their database is not known yet.
+    /// Whether the transaction needs all keys: a command does, or may call others that do, or their
+    /// database is not known yet.
     pub(crate) fn needs_everything(&self) -> bool {
         self.iter().any(|(command, request)| {
-            let finds_keys = command.spec.flags.has(Flags::BY_KEY)
-                && (command.spec.flags.has(Flags::WRITE) || request.len() > 2);
-            finds_keys
-                || command.spec.needs_everything(request)
+            command.spec.needs_everything_among_others(request)
                 || command.spec.flags.has(Flags::OTHER_DB)
+                || command.spec.flags.has(Flags::SCRIPT)
                 || command.spec.name == "select"
         })
     }

@@ -6,12 +6,14 @@ mod config;
 mod connection;
 mod dump;
 mod expire;
+mod function;
 mod hash;
 mod hyperloglog;
 mod introspection;
 mod keys;
 mod list;
 mod pubsub;
+mod script;
 mod server;
 mod set;
 mod sort;
@@ -36,6 +38,8 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     sort::COMMANDS,
     list::COMMANDS,
     transaction::COMMANDS,
+    script::COMMANDS,
+    function::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
     pubsub::COMMANDS,

@@ -11,7 +11,8 @@ const SUBSCRIBE: Flags = Flags::PUBSUB
     .or(Flags::LOADING)
     .or(Flags::STALE)
     .or(Flags::WHILE_SUBSCRIBED);
-const PUBLISH: Flags = Flags::PUBSUB.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST);
+const PUBLISH: Flags =
+    Flags::PUBSUB.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST).or(Flags::MAY_REPLICATE);
 const ASK: Flags = Flags::PUBSUB.or(Flags::LOADING).or(Flags::STALE);
 
 /// Channels of shards are routed as keys are; here nothing is, and they are not locked.

@@ -365,8 +365,9 @@ fn check_flush(mut args: Args<'_>) -> Result<(), CommandError> {
 }
 
 /// `TIME`: seconds, and microseconds of the current second.
-fn time(_: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
-    let micros = clock::unix_micros();
+fn time(cx: &mut Context<'_>, _: Args<'_>) -> Result<Reply, CommandError> {
+    // Time stands still while a script runs.
+    let micros = if cx.is_in_script() { cx.now.0 * 1000 } else { clock::unix_micros() };
     let text = |number: u64| Reply::bulk(Bytes::from(number.to_string()));
     Ok(Reply::Array(vec![text(micros / 1_000_000), text(micros % 1_000_000)]))
 }

@@ -43,6 +43,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         |s| s.settings.upkeep().backup_rate.to_string(),
         |s, value| set_rate(s, value, |upkeep| &mut upkeep.backup_rate, Keyspace::set_backup_rate),
     ),
+    live("busy-reply-threshold", |s| s.scripts.busy_millis().to_string(), set_busy),
     live("cache-size", |s| s.settings.cache_bytes().to_string(), set_cache),
     live(
         "client-output-buffer-limit",
@@ -106,6 +107,17 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     fixed("latency-monitor-threshold", |_| "0".into()),
     fixed("lazyfree-lazy-user-del", |_| "no".into()),
     live("loglevel", |s| logging::redis_name(&s.settings.log_level()).into(), set_log_level),
+    live(
+        "lua-memory-limit",
+        |s| s.scripts.memory_bytes().to_string(),
+        |s, value| {
+            // What a state has of its own, and room for a little.
+            let least = if parse_size(value) == Some(0) { 0 } else { 1 << 20 };
+            s.scripts.set_memory_bytes(memory(value, least)?);
+            Ok(())
+        },
+    ),
+    live("lua-time-limit", |s| s.scripts.busy_millis().to_string(), set_busy),
     live("maxclients", |s| s.settings.maxclients().to_string(), set_maxclients),
     fixed("maxmemory", |_| "0".into()),
     fixed("maxmemory-policy", |_| "noeviction".into()),
@@ -188,6 +200,11 @@ fn set_cache(server: &Shared, value: &str) -> Result<(), String> {
     let bytes = memory(value, 0)?;
     server.keyspace.set_cache_bytes(bytes);
     server.settings.set_cache_bytes(bytes);
+    Ok(())
+}
+
+fn set_busy(server: &Shared, value: &str) -> Result<(), String> {
+    server.scripts.set_busy_millis(number(value, 0..=i64::MAX)? as u64);
     Ok(())
 }
 

@@ -49,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     target("value", values::value, values::example_values, 20_000),
     target("derivation", values::derivation, values::example_derivations, 20_000),
     target("delta", values::delta, values::example_deltas, 20_000),
+    target("script", bitmapistd::fuzzing::script, bitmapistd::fuzzing::example_scripts, 3000),
     target("payload", values::payload, values::example_payloads, 20_000),
     target("name", values::name, values::example_names, 20_000),
     Target { canary: true, ..target("canary", canary::near, canary::examples, 20_000) },

@@ -44,6 +44,7 @@ smoke_tests! {
     changes_of_bits_compose "delta",
     payloads_are_refused_or_read_back_from_what_they_are_written_as "payload",
     names_are_taken_apart_and_put_together "name",
+    scripts_read_any_bytes_or_refuse_them "script",
 }
 
 #[test]

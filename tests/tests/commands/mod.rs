@@ -11,6 +11,7 @@ mod hash;
 mod hyperloglog;
 mod keys;
 mod list;
+mod script;
 mod server;
 mod set;
 mod sort;

@@ -49,7 +49,8 @@ pub const RULES: &[Rule] = &[
         applies: |case, ours, theirs| {
             let (Some(ours), Some(theirs)) = (ours.error(), theirs.error()) else { return false };
             let odd = |arg: &Vec<u8>| arg.contains(&0) || std::str::from_utf8(arg).is_err();
-            let echoes = ["ERR unknown command '", "ERR unknown subcommand '"];
+            let echoes =
+                ["ERR unknown command '", "ERR unknown subcommand '", "ERR Error compiling script"];
             case.args.iter().any(odd)
                 && echoes.iter().any(|start| {
                     ours.starts_with(start.as_bytes()) && theirs.starts_with(start.as_bytes())

@@ -10,6 +10,7 @@ mod hyperloglog;
 mod keys;
 mod list;
 mod pubsub;
+mod scripts;
 mod server;
 mod set;
 mod strings;
@@ -39,6 +40,7 @@ pub enum Family {
     Set,
     List,
     Transactions,
+    Scripts,
     PubSub,
     Arity,
 }
@@ -58,6 +60,7 @@ impl Family {
         Family::Set,
         Family::List,
         Family::Transactions,
+        Family::Scripts,
         Family::PubSub,
         Family::Arity,
     ];
@@ -78,6 +81,7 @@ impl Family {
             Family::Set => 34,
             Family::List => 30,
             Family::Transactions => 5,
+            Family::Scripts => 14,
             Family::PubSub => 3,
             Family::Arity => 8,
         }
@@ -118,6 +122,7 @@ impl Maker {
             Family::Set => set::make(random, out),
             Family::List => out.push(Step::Send(list::make(random))),
             Family::Transactions => transactions::make(random, out),
+            Family::Scripts => scripts::make(random, out),
             Family::PubSub => pubsub::make(random, out),
             Family::Arity => out.push(Step::Send(arity::make(random))),
         }
