@@ -38,8 +38,6 @@ pub enum Error {
     NotHyperLogLog,
     /// The string begins as a HyperLogLog, and does not go on as one.
     CorruptHyperLogLog,
-    /// Values of this type are not held.
-    Unsupported(&'static str),
     /// The list has no element there.
     IndexOutOfRange,
     /// The log could not be read or written.
@@ -81,7 +79,6 @@ impl fmt::Display for Error {
             Error::NoSuchKey => f.write_str("there is no such key"),
             Error::NotHyperLogLog => f.write_str("the string is no HyperLogLog"),
             Error::CorruptHyperLogLog => f.write_str("the HyperLogLog is corrupt"),
-            Error::Unsupported(what) => write!(f, "the value is {what}, which is not supported"),
             Error::IndexOutOfRange => f.write_str("index out of range"),
             Error::Storage(e) => e.fmt(f),
             Error::Damaged { key, reason } => {

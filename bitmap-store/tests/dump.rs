@@ -3,7 +3,7 @@
 use crate::{NOW, open};
 use bitmap_store::rdb::Value;
 use bitmap_store::storage::sim::SimDir;
-use bitmap_store::{Db, Error, Kind, UnixMillis};
+use bitmap_store::{Db, Kind, UnixMillis};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -59,13 +59,13 @@ proptest! {
 }
 
 #[test]
-fn a_bitmap_is_its_string_and_what_cannot_be_held_changes_nothing() {
+fn a_bitmap_is_its_string_and_gives_way_to_a_value_of_another_kind() {
     let keyspace = open(&SimDir::new(1));
     let mut transaction = keyspace.begin([(DB, &b"a"[..])], NOW);
     transaction.set_bit(DB, b"a", 1_000_003, true).unwrap();
     let Some(Value::String(bytes)) = transaction.value(DB, b"a").unwrap() else { panic!() };
     assert_eq!((bytes.len(), bytes[125_000]), (125_001, 0x10));
-    let refused = transaction.set_value(DB, b"a", Value::List(vec![b"x".to_vec()]), None);
-    assert!(matches!(refused, Err(Error::Unsupported(_))));
-    assert!(transaction.get_bit(DB, b"a", 1_000_003).unwrap());
+    let list = Value::List(vec![b"x".to_vec(), b"x".to_vec()]);
+    transaction.set_value(DB, b"a", list.clone(), None).unwrap();
+    assert_eq!(transaction.value(DB, b"a").unwrap(), Some(list));
 }

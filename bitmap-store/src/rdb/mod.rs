@@ -4,7 +4,7 @@
 //!
 //! | size | field | meaning |
 //! |---:|---|---|
-//! | 1 | type | see [`read`] |
+//! | 1 | type | see `read` |
 //! | … | value | in one of the type's encodings |
 //! | 2 | version | of the format, little endian: we write 10, which Redis 7.0 reads, and read up to 12 |
 //! | 8 | checksum | CRC-64 of all before it, little endian: see [`checksum`] |
