@@ -5,8 +5,7 @@ pub(super) mod cjson;
 pub(super) mod cmsgpack;
 pub(super) mod pack;
 
-/// What nests deeper than this is refused, whatever a script allows: the stack ends somewhere, and without any optimisation
-/// it does at 1400 levels of MessagePack.
+/// What nests deeper than this is refused, whatever a script allows: the stack ends somewhere.
 const DEPTH: usize = 1000;
 /// A function returns at most so many values.
 const RESULTS: usize = 7000;
