@@ -633,12 +633,12 @@ fn what_a_script_publishes_is_heard_once_and_in_order_even_if_it_runs_again() {
     let event = |name: &str, key: &str| message(&format!("__keyevent@0__:{name}"), key);
     // The second one is not named, so all of it runs again.
     other.talk(
-        r#"EVAL "local n = redis.call('publish', 'c', '1') redis.call('set', KEYS[1], 'x') redis.call('hset', 'h', 'f', 'v') redis.call('publish', 'c', '2') redis.call('del', KEYS[1]) return n" 1 k → :1"#,
+        r#"EVAL "local n = redis.call('publish', 'c', '1') redis.call('set', KEYS[1], 'x') redis.call('append', 'other', 'v') redis.call('publish', 'c', '2') redis.call('del', KEYS[1]) return n" 1 k → :1"#,
     );
     let heard = [
         message("c", "1"),
         event("set", "k"),
-        event("hset", "h"),
+        event("append", "other"),
         message("c", "2"),
         event("del", "k"),
     ];

@@ -24,7 +24,10 @@ pub(super) fn to_lua(lua: &Lua, reply: Reply, resp3: bool) -> mlua::Result<Value
         Reply::Error(text) => Ok(Value::Table(raised::reply(lua, text.as_bytes())?)),
         Reply::Null | Reply::NullArray | Reply::None if resp3 => Ok(Value::Nil),
         Reply::Null | Reply::NullArray | Reply::None => Ok(Value::Boolean(false)),
-        Reply::Array(replies) | Reply::Push(replies) => array(lua, replies, resp3),
+        // What is pushed or answered more than once answers SUBSCRIBE and the like, which scripts may not call.
+        Reply::Array(replies) | Reply::Push(replies) | Reply::Several(replies) => {
+            array(lua, replies, resp3)
+        }
         Reply::Set(replies) if resp3 => {
             let set = lua.create_table_with_capacity(0, replies.len())?;
             for reply in replies {

@@ -94,6 +94,8 @@ fn allocating_without_end_and_deep_recursion_are_errors_and_the_server_goes_on()
         "return cjson.decode(string.rep('[', 1e5))",
         "cjson.decode_max_depth(1e6) return cjson.decode(string.rep('[', 1e5))",
         "return cmsgpack.unpack(string.rep('\\\\145', 1e5))",
+        "return cmsgpack.unpack(string.rep('\\\\129\\\\1', 1e5))",
+        "return cmsgpack.unpack(string.rep('\\\\129', 1e5))",
         "return redis.call('set', KEYS[1], string.rep('x', 1e8))",
         "local t = setmetatable({}, {__index = function(t, k) return t[k] end}) return t.x",
         "return string.rep('x', -1) .. string.format('%99999d', 1)",

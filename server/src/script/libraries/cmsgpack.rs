@@ -1,12 +1,14 @@
 //! `cmsgpack`: MessagePack.
 
 use super::super::raised::Raised;
+use super::RESULTS;
 use super::bits::{number, string};
-use super::{DEPTH, RESULTS};
 use mlua::{Lua, LuaString, MultiValue, Result, Table, Value};
 
 /// Tables within tables deeper than this are packed as nil.
 const PACKED_DEPTH: usize = 16;
+/// What nests deeper than this is not unpacked: without any optimisation the stack ends between 500 and 1000 maps.
+const DEPTH: usize = 300;
 
 pub(in super::super) fn table(lua: &Lua) -> Result<Table> {
     let table = lua.create_table()?;

@@ -6,6 +6,6 @@ pub(super) mod cmsgpack;
 pub(super) mod pack;
 
 /// What nests deeper than this is refused, whatever a script allows: the stack ends somewhere.
-const DEPTH: usize = 2000;
+const DEPTH: usize = 1000;
 /// A function returns at most so many values.
 const RESULTS: usize = 7000;
