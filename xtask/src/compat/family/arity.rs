@@ -183,6 +183,9 @@ pub const COMMANDS: &[&str] = &[
     "blpop",
     "brpop",
     "brpoplpush",
+    "bzmpop",
+    "bzpopmax",
+    "bzpopmin",
 ];
 
 /// Those that any arguments do no harm to the run. Of KEYS, ours takes more than one.
@@ -365,6 +368,9 @@ const TOO_FEW: &[&str] = &[
     "blpop",
     "brpop",
     "brpoplpush",
+    "bzmpop",
+    "bzpopmax",
+    "bzpopmin",
 ];
 const TOO_MANY: &[&str] = &[
     "multi",
