@@ -4,7 +4,7 @@
 //! published in the order of the effects, while the keys are still locked: two changes of one key are never
 //! told in the wrong order, and a transaction that is given up says nothing.
 
-use crate::command::Context;
+use crate::command::{CommandError, Context};
 use crate::pubsub::Kind;
 use crate::shared::Shared;
 use bitmap_store::{Db, Position, UnixMillis};
@@ -268,6 +268,43 @@ impl Context<'_> {
     /// Whether events of `class` are published.
     pub(crate) fn hears(&self, class: Class) -> bool {
         self.server.settings.notify().has(class)
+    }
+
+    /// Tells that `key` was deleted, if it is not there: after what may have taken its last element.
+    ///
+    /// # Errors
+    /// The key cannot be read.
+    pub(crate) fn event_if_gone(&mut self, key: &[u8]) -> Result<(), CommandError> {
+        if self.hears(Class::Generic) && !self.tx.exists(self.db, key)? {
+            self.event(Class::Generic, "del", key);
+        }
+        Ok(())
+    }
+
+    /// Whether a result is about to be stored where something is, for [`Context::event_of_result`]; false if nobody
+    /// would be told.
+    ///
+    /// # Errors
+    /// The key cannot be read.
+    pub(crate) fn replaces(&mut self, key: &[u8]) -> Result<bool, CommandError> {
+        Ok(self.hears(Class::Generic) && self.tx.exists(self.db, key)?)
+    }
+
+    /// Tells of a result of `len` elements that was stored at `key`: of none, that what the key had is deleted, if
+    /// it `replaced` anything.
+    pub(crate) fn event_of_result(
+        &mut self,
+        class: Class,
+        name: &'static str,
+        key: &[u8],
+        len: u64,
+        replaced: bool,
+    ) {
+        if len > 0 {
+            self.event(class, name, key);
+        } else if replaced {
+            self.event(Class::Generic, "del", key);
+        }
     }
 
     /// Publishes a message once the transaction is committed. Returns how many would hear it by now.

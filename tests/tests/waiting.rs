@@ -245,6 +245,51 @@ fn a_server_with_waiting_clients_stops_at_once_and_a_crash_loses_nothing_that_wa
 }
 
 #[test]
+fn members_of_sorted_sets_are_taken_at_once_or_waited_for() {
+    let (_dir, server, mut client) = fresh();
+    client.talk(
+        r#"
+        ZADD z 1 a 2 b 3 c 4 d 5 e → :5
+        BZPOPMIN y z 0 → ["z", "a", "1"]
+        BZPOPMAX y z 0 → ["z", "e", "5"]
+        BZMPOP 0 2 y z MAX COUNT 2 → ["z", [["d", "4"], ["c", "3"]]]
+        BZMPOP 0 1 z MIN → ["z", [["b", "2"]]]
+        EXISTS z → :0
+        BZPOPMIN z 0.001 → nil[]
+        BZPOPMAX z 0.001 → nil[]
+        BZMPOP 0.001 1 z MIN → nil[]
+        BZPOPMIN z x → -ERR timeout is not a float or out of range
+        BZPOPMIN z -1 → -ERR timeout is negative
+        BZMPOP x 0 z MIN → -ERR numkeys should be greater than 0
+        BZMPOP x 1 z LEFT → -ERR syntax error
+        BZMPOP x 1 z MIN COUNT 0 → -ERR count should be greater than 0
+        BZMPOP x 1 z MIN → -ERR timeout is not a float or out of range
+        SET s x → +OK
+        BZPOPMIN s 0 → -WRONGTYPE Operation against a key holding the wrong kind of value
+        MULTI → +OK
+        BZPOPMIN z 0 → +QUEUED
+        BZMPOP 0 1 z MIN → +QUEUED
+        EXEC → [nil, nil]
+        "#,
+    );
+    let mut least = waiter(&server, &mut client, "BZPOPMIN y z 0");
+    let mut greatest = waiter(&server, &mut client, "BZPOPMAX z 0");
+    let mut many = waiter(&server, &mut client, "BZMPOP 0 2 y z MIN COUNT 2");
+    let mut list = waiter(&server, &mut client, "BLPOP z 0");
+    let mut later = waiter(&server, &mut client, "BZPOPMIN z 0");
+    client.talk("ZADD z 1 a 2 b 3 c 4 d → :4");
+    assert_eq!(answer(&mut least), r#"["z", "a", "1"]"#);
+    assert_eq!(answer(&mut greatest), r#"["z", "d", "4"]"#);
+    assert_eq!(answer(&mut many), r#"["z", [["b", "2"], ["c", "3"]]]"#);
+    client.talk("EXISTS z → :0\nRPUSH z x → :1");
+    assert_eq!(answer(&mut list), r#"["z", "x"]"#);
+    client.talk("ZADD w 7 m → :1\nZUNIONSTORE z 1 w → :1");
+    assert_eq!(answer(&mut later), r#"["z", "m", "7"]"#);
+    client.talk("EXISTS z → :0");
+    assert_eq!(blocked(&mut client), 0);
+}
+
+#[test]
 fn two_hundred_waiting_clients_are_served_once_each_in_order() {
     let (_dir, server, mut client) = fresh();
     let mut waiters: Vec<Client> =

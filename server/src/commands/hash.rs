@@ -219,9 +219,7 @@ fn hdel(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     let taken = cx.tx.hash_delete(cx.db, key, args.rest())?;
     if taken > 0 {
         cx.event(Class::Hash, "hdel", key);
-        if cx.hears(Class::Generic) && !cx.tx.exists(cx.db, key)? {
-            cx.event(Class::Generic, "del", key);
-        }
+        cx.event_if_gone(key)?;
     }
     Ok(Reply::from(taken))
 }

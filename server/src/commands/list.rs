@@ -3,6 +3,7 @@
 mod blocking;
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys, parse_int};
+use crate::events::Class;
 use bitmap_store::{Bytes, End, Inserted, Search};
 use resp::Reply;
 use std::ops::ControlFlow;
@@ -175,15 +176,31 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     .access(POPS),
 ];
 
-/// Counts the key that was just read as looked up.
-fn looked_up(cx: &mut Context<'_>) {
+/// Counts the key that was just read as looked for.
+fn looked_for(cx: &mut Context<'_>, key: &[u8]) {
     let found = cx.tx.was_found();
-    cx.looked_up(found);
+    cx.looked_for(key, found);
+}
+
+/// What Redis calls a push and a pop at an end.
+fn event_names(end: End) -> (&'static str, &'static str) {
+    match end {
+        End::Left => ("lpush", "lpop"),
+        End::Right => ("rpush", "rpop"),
+    }
+}
+
+/// Tells of elements that were taken out of a list, which may have been its last.
+fn told_of_taken(cx: &mut Context<'_>, name: &'static str, key: &[u8]) -> Result<(), CommandError> {
+    cx.event(Class::List, name, key);
+    cx.event_if_gone(key)
 }
 
 fn push(cx: &mut Context<'_>, mut args: Args<'_>, end: End) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.list_push(cx.db, key, end, args.rest())?))
+    let len = cx.tx.list_push(cx.db, key, end, args.rest())?;
+    cx.event(Class::List, event_names(end).0, key);
+    Ok(Reply::from(len))
 }
 
 fn push_if_there(cx: &mut Context<'_>, args: Args<'_>, end: End) -> Result<Reply, CommandError> {
@@ -221,7 +238,7 @@ fn pop(
 ) -> Result<Reply, CommandError> {
     let key = args.key()?;
     if args.is_empty() {
-        return Ok(Reply::from(cx.tx.list_pop(cx.db, key, end)?));
+        return Ok(Reply::from(pop_one(cx, key, end)?));
     }
     if args.len() > 1 {
         return Err(CommandError::arity(name));
@@ -230,6 +247,9 @@ fn pop(
     let count = count.ok_or(CommandError::text("ERR value is out of range, must be positive"))?;
     let there = cx.tx.list_len(cx.db, key)? > 0;
     let popped = cx.tx.list_pop_many(cx.db, key, end, count)?;
+    if !popped.is_empty() {
+        told_of_taken(cx, event_names(end).1, key)?;
+    }
     Ok(if there { array(popped) } else { Reply::NullArray })
 }
 
@@ -249,8 +269,9 @@ fn rpop(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
 
 /// `LLEN key`
 fn llen(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    let len = cx.tx.list_len(cx.db, args.key()?)?;
-    looked_up(cx);
+    let key = args.key()?;
+    let len = cx.tx.list_len(cx.db, key)?;
+    looked_for(cx, key);
     Ok(Reply::from(len))
 }
 
@@ -262,7 +283,7 @@ fn lrange(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
         elements.push(Bytes::copy_from_slice(element));
         ControlFlow::Continue(())
     })?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(array(elements))
 }
 
@@ -270,7 +291,7 @@ fn lrange(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErro
 fn lindex(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let there = cx.tx.list_len(cx.db, key)? > 0;
-    looked_up(cx);
+    looked_for(cx, key);
     if !there {
         return Ok(Reply::Null);
     }
@@ -285,6 +306,7 @@ fn lset(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     }
     let (index, element) = (args.int()?, args.next()?);
     cx.tx.list_set(cx.db, key, index, element)?;
+    cx.event(Class::List, "lset", key);
     Ok(Reply::OK)
 }
 
@@ -302,7 +324,10 @@ fn linsert(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandErr
     Ok(match cx.tx.list_insert(cx.db, key, end, pivot, element)? {
         Inserted::NoList => Reply::Int(0),
         Inserted::NoPivot => Reply::Int(-1),
-        Inserted::Length(len) => Reply::from(len),
+        Inserted::Length(len) => {
+            cx.event(Class::List, "linsert", key);
+            Reply::from(len)
+        }
     })
 }
 
@@ -311,13 +336,22 @@ fn lrem(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     let (key, count, element) = (args.key()?, args.int()?, args.next()?);
     let end = if count < 0 { End::Right } else { End::Left };
     let count = if count == 0 { u64::MAX } else { count.unsigned_abs() };
-    Ok(Reply::from(cx.tx.list_remove(cx.db, key, end, count, element)?))
+    let taken = cx.tx.list_remove(cx.db, key, end, count, element)?;
+    if taken > 0 {
+        told_of_taken(cx, "lrem", key)?;
+    }
+    Ok(Reply::from(taken))
 }
 
 /// `LTRIM key start stop`
 fn ltrim(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, start, stop) = (args.key()?, args.int()?, args.int()?);
+    // Redis tells of one that took nothing, too.
+    let there = cx.tx.list_len(cx.db, key)? > 0;
     cx.tx.list_trim(cx.db, key, start, stop)?;
+    if there {
+        told_of_taken(cx, "ltrim", key)?;
+    }
     Ok(Reply::OK)
 }
 
@@ -356,7 +390,7 @@ fn lpos(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
         compare: or_all(compare),
     };
     let found = cx.tx.list_positions(cx.db, key, element, search)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(match count {
         None => found.first().map_or(Reply::Null, |index| Reply::from(*index)),
         Some(_) => Reply::Array(found.into_iter().map(Reply::from).collect()),
@@ -378,13 +412,37 @@ fn end(args: &mut Args<'_>) -> Result<End, CommandError> {
 fn lmove(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (from, to) = (args.key()?, args.key()?);
     let (from_end, to_end) = (end(&mut args)?, end(&mut args)?);
-    Ok(Reply::from(cx.tx.list_move(cx.db, (from, from_end), (to, to_end))?))
+    Ok(Reply::from(move_one(cx, (from, from_end), (to, to_end))?))
 }
 
 /// `RPOPLPUSH source destination`
 fn rpoplpush(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (from, to) = (args.key()?, args.key()?);
-    Ok(Reply::from(cx.tx.list_move(cx.db, (from, End::Right), (to, End::Left))?))
+    Ok(Reply::from(move_one(cx, (from, End::Right), (to, End::Left))?))
+}
+
+/// Takes one element of a list.
+fn pop_one(cx: &mut Context<'_>, key: &[u8], end: End) -> Result<Option<Bytes>, CommandError> {
+    let popped = cx.tx.list_pop(cx.db, key, end)?;
+    if popped.is_some() {
+        told_of_taken(cx, event_names(end).1, key)?;
+    }
+    Ok(popped)
+}
+
+/// Moves one element from an end of a list to one of another.
+fn move_one(
+    cx: &mut Context<'_>,
+    from: (&[u8], End),
+    to: (&[u8], End),
+) -> Result<Option<Bytes>, CommandError> {
+    let moved = cx.tx.list_move(cx.db, from, to)?;
+    if moved.is_some() {
+        // In the order in which Redis does it.
+        cx.event(Class::List, event_names(to.1).0, to.0);
+        told_of_taken(cx, event_names(from.1).1, from.0)?;
+    }
+    Ok(moved)
 }
 
 /// What `LMPOP` and `BLMPOP` are told after the timeout.
@@ -424,6 +482,9 @@ fn pop_many(
     count: u64,
 ) -> Result<Option<Reply>, CommandError> {
     let popped = cx.tx.list_pop_many(cx.db, key, end, count)?;
+    if !popped.is_empty() {
+        told_of_taken(cx, event_names(end).1, key)?;
+    }
     let key = Reply::Bulk(Bytes::copy_from_slice(key));
     Ok((!popped.is_empty()).then(|| Reply::Array(vec![key, array(popped)])))
 }

@@ -2,7 +2,8 @@
 
 use super::keys::{ScanOptions, parse_cursor};
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys, parse_int};
-use bitmap_store::{Bytes, SetOp};
+use crate::events::Class;
+use bitmap_store::{Bytes, Kind, SetOp};
 use resp::Reply;
 use std::ops::ControlFlow;
 
@@ -120,10 +121,16 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     ).tips(ANY_OUTPUT),
 ];
 
-/// Counts the key that was just read as looked up.
-fn looked_up(cx: &mut Context<'_>) {
+/// Counts the key that was just read as looked for.
+fn looked_for(cx: &mut Context<'_>, key: &[u8]) {
     let found = cx.tx.was_found();
-    cx.looked_up(found);
+    cx.looked_for(key, found);
+}
+
+/// Tells of members that were taken out of a set, which may have been its last.
+fn told_of_taken(cx: &mut Context<'_>, name: &'static str, key: &[u8]) -> Result<(), CommandError> {
+    cx.event(Class::Set, name, key);
+    cx.event_if_gone(key)
 }
 
 fn bulk(bytes: &[u8]) -> Reply {
@@ -137,20 +144,28 @@ fn bulks(members: Vec<Vec<u8>>) -> Vec<Reply> {
 /// `SADD key member [member ...]`: replies with the number of new members.
 fn sadd(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.set_add(cx.db, key, args.rest())?))
+    let new = cx.tx.set_add(cx.db, key, args.rest())?;
+    if new > 0 {
+        cx.event(Class::Set, "sadd", key);
+    }
+    Ok(Reply::from(new))
 }
 
 /// `SREM key member [member ...]`: replies with the number of members that were there.
 fn srem(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.set_remove(cx.db, key, args.rest())?))
+    let taken = cx.tx.set_remove(cx.db, key, args.rest())?;
+    if taken > 0 {
+        told_of_taken(cx, "srem", key)?;
+    }
+    Ok(Reply::from(taken))
 }
 
 /// `SISMEMBER key member`
 fn sismember(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, member) = (args.key()?, args.next()?);
     let there = cx.tx.set_contains(cx.db, key, member)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::from(there))
 }
 
@@ -161,7 +176,7 @@ fn smismember(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Command
     for member in args.rest() {
         there.push(Reply::from(cx.tx.set_contains(cx.db, key, member)?));
     }
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::Array(there))
 }
 
@@ -173,7 +188,7 @@ fn smembers(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandEr
         members.push(bulk(member));
         ControlFlow::Continue(())
     })?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::Set(members))
 }
 
@@ -181,7 +196,7 @@ fn smembers(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandEr
 fn scard(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let len = cx.tx.set_len(cx.db, key)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::from(len))
 }
 
@@ -195,11 +210,18 @@ fn spop(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError>
     let mut choose = |bound| random.below(bound);
     if args.is_empty() {
         let popped = cx.tx.set_pop(cx.db, key, &mut choose)?;
+        if popped.is_some() {
+            told_of_taken(cx, "spop", key)?;
+        }
         return Ok(popped.map_or(Reply::Null, Reply::bulk));
     }
     let count = parse_int(args.next()?).and_then(|count| u64::try_from(count).ok());
     let count = count.ok_or(CommandError::text("ERR value is out of range, must be positive"))?;
-    Ok(Reply::Set(bulks(cx.tx.set_pop_many(cx.db, key, count, &mut choose)?)))
+    let popped = cx.tx.set_pop_many(cx.db, key, count, &mut choose)?;
+    if !popped.is_empty() {
+        told_of_taken(cx, "spop", key)?;
+    }
+    Ok(Reply::Set(bulks(popped)))
 }
 
 /// So many members, the same ones again and again, are given at most: more would be for nobody's good.
@@ -215,7 +237,7 @@ fn srandmember(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Comman
     let mut choose = |bound| random.below(bound);
     if args.is_empty() {
         let chosen = cx.tx.set_random(cx.db, key, &mut choose)?;
-        looked_up(cx);
+        looked_for(cx, key);
         return Ok(chosen.map_or(Reply::Null, Reply::bulk));
     }
     let count = args.int()?;
@@ -238,20 +260,31 @@ fn srandmember(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, Comman
             chosen.push(member);
         }
     }
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::Array(bulks(chosen)))
 }
 
 /// `SMOVE source destination member`: replies 0 if the member is not in the source.
 fn smove(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (from, to, member) = (args.key()?, args.key()?, args.next()?);
-    Ok(Reply::from(cx.tx.set_move(cx.db, from, to, member)?))
+    let new = cx.hears(Class::Set) && !cx.tx.set_contains(cx.db, to, member).unwrap_or(true);
+    let moved = cx.tx.set_move(cx.db, from, to, member)?;
+    if moved && from != to {
+        told_of_taken(cx, "srem", from)?;
+        if new {
+            cx.event(Class::Set, "sadd", to);
+        }
+    }
+    Ok(Reply::from(moved))
 }
 
 /// Counts the sources as looked up: before they are combined, since the destination may be one of them.
 fn look_up(cx: &mut Context<'_>, keys: &[&[u8]]) -> Result<(), CommandError> {
     for key in keys {
-        cx.looked_up_key(key, false)?;
+        if cx.looked_up_key(key, false)? && cx.tx.kind(cx.db, key)? != Some(Kind::Set) {
+            // Redis fails here, before it looks for others.
+            break;
+        }
     }
     Ok(())
 }
@@ -272,7 +305,15 @@ fn store(cx: &mut Context<'_>, mut args: Args<'_>, op: SetOp) -> Result<Reply, C
     let destination = args.key()?;
     let keys: Vec<&[u8]> = args.rest().collect();
     look_up(cx, &keys)?;
-    Ok(Reply::from(cx.tx.set_combine_store(op, cx.db, destination, &keys)?))
+    let replaces = cx.replaces(destination)?;
+    let len = cx.tx.set_combine_store(op, cx.db, destination, &keys)?;
+    let name = match op {
+        SetOp::Intersection => "sinterstore",
+        SetOp::Union => "sunionstore",
+        SetOp::Difference => "sdiffstore",
+    };
+    cx.event_of_result(Class::Set, name, destination, len, replaces);
+    Ok(Reply::from(len))
 }
 
 /// `SINTER key [key ...]`
@@ -334,7 +375,7 @@ fn sscan(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError
     let cursor = parse_cursor(args.next()?).ok_or(CommandError::INVALID_CURSOR)?;
     // As in Redis, nobody minds odd options where there is no set.
     let there = cx.tx.set_len(cx.db, key)? > 0;
-    looked_up(cx);
+    looked_for(cx, key);
     let (mut found, mut next) = (Vec::new(), 0);
     if there {
         let options = ScanOptions::parse(args, false)?;

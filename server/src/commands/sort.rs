@@ -1,6 +1,7 @@
 //! SORT and SORT_RO: the elements of a set, list or sorted set in an order.
 
 use crate::command::{Args, CommandError, CommandSpec, Context, Flags, Group, Keys, Reach};
+use crate::events::Class;
 use bitmap_store::{Pattern, Sort, SortBy};
 use resp::Reply;
 
@@ -112,5 +113,8 @@ fn run(cx: &mut Context<'_>, mut args: Args<'_>, may_store: bool) -> Result<Repl
         let sorted = cx.tx.sort(cx.db, key, &sort)?;
         return Ok(Reply::Array(sorted.into_iter().map(Reply::from).collect()));
     };
-    Ok(Reply::from(cx.tx.sort_store(cx.db, key, destination, &sort)?))
+    let replaces = cx.replaces(destination)?;
+    let len = cx.tx.sort_store(cx.db, key, destination, &sort)?;
+    cx.event_of_result(Class::List, "sortstore", destination, len, replaces);
+    Ok(Reply::from(len))
 }

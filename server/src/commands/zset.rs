@@ -1,10 +1,12 @@
 //! Sorted sets: members, each with a score.
 
 mod algebra;
+mod blocking;
 mod ranges;
 mod scores;
 
-use crate::command::{CommandSpec, Context, Flags, Group, Keys};
+use crate::command::{CommandError, CommandSpec, Context, Flags, Group, Keys};
+use crate::events::Class;
 use bitmap_store::Bytes;
 use resp::{Protocol, Reply};
 
@@ -14,6 +16,7 @@ const TAKE: Flags = Flags::WRITE;
 const TAKE_FAST: Flags = TAKE.or(Flags::FAST);
 const GROW: Flags = Flags::WRITE.or(Flags::DENYOOM);
 const GROW_FAST: Flags = GROW.or(Flags::FAST);
+const WAIT: Flags = Flags::NOSCRIPT.or(Flags::BLOCKING);
 const ANY_OUTPUT: &[&str] = &["nondeterministic_output"];
 /// A destination, and the keys that it is made of.
 const STORED: &[(Keys, &str)] = &[(Keys::first(), "OW update"), (Keys::counted(2), "RO access")];
@@ -174,6 +177,27 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
          set, and M being the number of elements popped.",
         "Remove and return members with scores in a sorted set",
     ).access("RW access delete"),
+    CommandSpec::new("bzpopmin", -3, TAKE_FAST.or(WAIT), Keys::range(1, -2, 1), blocking::bzpopmin).doc(
+        Group::SortedSet,
+        "5.0.0",
+        "O(log(N)) with N being the number of elements in the sorted set.",
+        "Remove and return the member with the lowest score from one or more sorted sets, or block until one is available",
+    ).access("RW access delete"),
+    CommandSpec::new("bzpopmax", -3, TAKE_FAST.or(WAIT), Keys::range(1, -2, 1), blocking::bzpopmax).doc(
+        Group::SortedSet,
+        "5.0.0",
+        "O(log(N)) with N being the number of elements in the sorted set.",
+        "Remove and return the member with the highest score from one or more sorted sets, or block until one is available",
+    ).access("RW access delete"),
+    CommandSpec::new(
+        "bzmpop", -5, TAKE.or(Flags::BLOCKING).or(Flags::MOVABLE_KEYS), Keys::counted(2), blocking::bzmpop,
+    ).doc(
+        Group::SortedSet,
+        "7.0.0",
+        "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, \
+         and M being the number of elements popped.",
+        "Remove and return members with scores in a sorted set or block until one is available",
+    ).access("RW access delete"),
     CommandSpec::new("zunion", -3, READ.or(Flags::MOVABLE_KEYS), Keys::counted(1), algebra::zunion).doc(
         Group::SortedSet,
         "6.2.0",
@@ -236,10 +260,16 @@ const SUBTRACTED: &str = "O(L + (N-K)log(N)) worst case where L is the total num
 /// Members, in the order in which they are answered, with their scores.
 type Members = Vec<(Vec<u8>, f64)>;
 
-/// Counts the key that was just read as looked up.
-fn looked_up(cx: &mut Context<'_>) {
+/// Counts the key that was just read as looked for.
+fn looked_for(cx: &mut Context<'_>, key: &[u8]) {
     let found = cx.tx.was_found();
-    cx.looked_up(found);
+    cx.looked_for(key, found);
+}
+
+/// Tells of members that were taken out of a sorted set, which may have been its last.
+fn told_of_taken(cx: &mut Context<'_>, name: &'static str, key: &[u8]) -> Result<(), CommandError> {
+    cx.event(Class::SortedSet, name, key);
+    cx.event_if_gone(key)
 }
 
 /// The reply to who asked for members, maybe with their scores: in pairs, where the protocol is one of pairs.

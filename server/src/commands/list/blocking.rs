@@ -1,6 +1,6 @@
 //! The commands that wait until a list has something for them.
 
-use super::{Pops, end, pop_many};
+use super::{Pops, end, move_one, pop_many, pop_one};
 use crate::command::{Args, CommandError, Context};
 use crate::waiting::{Want, parse_timeout, take_or_wait};
 use bitmap_store::{Bytes, End, Kind};
@@ -15,7 +15,7 @@ impl Want for Pop {
     }
 
     fn take(&self, cx: &mut Context<'_>, key: &[u8]) -> Result<Option<Reply>, CommandError> {
-        let element = cx.tx.list_pop(cx.db, key, self.0)?;
+        let element = pop_one(cx, key, self.0)?;
         let key = || Reply::Bulk(Bytes::copy_from_slice(key));
         Ok(element.map(|element| Reply::Array(vec![key(), Reply::Bulk(element)])))
     }
@@ -51,7 +51,7 @@ impl Want for Move {
     }
 
     fn take(&self, cx: &mut Context<'_>, key: &[u8]) -> Result<Option<Reply>, CommandError> {
-        let moved = cx.tx.list_move(cx.db, (key, self.from), (&self.to, self.to_end))?;
+        let moved = move_one(cx, (key, self.from), (&self.to, self.to_end))?;
         Ok(moved.map(Reply::Bulk))
     }
 }

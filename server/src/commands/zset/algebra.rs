@@ -1,7 +1,8 @@
 //! Unions, intersections and differences of sorted sets, and of sets.
 
-use super::{looked_up, replied};
+use super::{looked_for, replied};
 use crate::command::{Args, CommandError, Context, parse_float, parse_int};
+use crate::events::Class;
 use bitmap_store::{ZsetAggregate, ZsetOp};
 use resp::Reply;
 
@@ -45,7 +46,7 @@ impl<'a> Question<'a> {
         for _ in 0..count {
             let key = args.key()?;
             cx.tx.zset_check_input(cx.db, key)?;
-            looked_up(cx);
+            looked_for(cx, key);
             inputs.push((key, 1.0));
         }
         let aggregate = ZsetAggregate::default();
@@ -102,7 +103,15 @@ fn store(
     let to = args.key()?;
     let asked = Question::parse(cx, args, name, op, Use::Store)?;
     let found = cx.tx.zset_combine(cx.db, op, &asked.inputs, asked.aggregate, u64::MAX)?;
-    Ok(Reply::from(cx.tx.zset_replace(cx.db, to, found, None)?))
+    let replaces = cx.replaces(to)?;
+    let len = cx.tx.zset_replace(cx.db, to, found, None)?;
+    let name = match op {
+        ZsetOp::Union => "zunionstore",
+        ZsetOp::Inter => "zinterstore",
+        ZsetOp::Diff => "zdiffstore",
+    };
+    cx.event_of_result(Class::SortedSet, name, to, len, replaces);
+    Ok(Reply::from(len))
 }
 
 /// `ZUNION numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM|MIN|MAX] [WITHSCORES]`

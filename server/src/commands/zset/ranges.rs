@@ -1,7 +1,8 @@
 //! Runs of members: reading, storing, counting, removing and popping them.
 
-use super::{Members, flat, in_pairs, looked_up, replied};
+use super::{Members, flat, in_pairs, looked_for, replied, told_of_taken};
 use crate::command::{Args, CommandError, Context, parse_int, strtod};
+use crate::events::Class;
 use bitmap_store::ZsetRange;
 use resp::{Protocol, Reply};
 use std::ops::{Bound, ControlFlow};
@@ -87,7 +88,7 @@ impl<'a> Question<'a> {
             ControlFlow::Continue(())
         };
         cx.tx.zset_range(cx.db, self.key, &self.range, self.reverse, skip, limit, &mut visit)?;
-        looked_up(cx);
+        looked_for(cx, self.key);
         Ok(found)
     }
 }
@@ -206,8 +207,10 @@ pub(super) fn zrangestore(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Re
     let Question { key, range, reverse, skip, limit, .. } =
         Question::parse(args, None, None, true)?;
     let there = cx.tx.zset_len(cx.db, key)? > 0;
-    cx.looked_up(there);
+    cx.looked_for(key, there);
+    let replaces = cx.replaces(to)?;
     let stored = cx.tx.zset_store_range(cx.db, key, &range, reverse, skip, limit, to)?;
+    cx.event_of_result(Class::SortedSet, "zrangestore", to, stored, replaces);
     Ok(Reply::from(stored))
 }
 
@@ -215,7 +218,7 @@ fn count(cx: &mut Context<'_>, mut args: Args<'_>, by: By) -> Result<Reply, Comm
     let key = args.key()?;
     let range = range(by, args.next()?, args.next()?)?;
     let count = cx.tx.zset_count(cx.db, key, &range)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::from(count))
 }
 
@@ -232,7 +235,16 @@ pub(super) fn zlexcount(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, C
 fn remove(cx: &mut Context<'_>, mut args: Args<'_>, by: By) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let range = range(by, args.next()?, args.next()?)?;
-    Ok(Reply::from(cx.tx.zset_remove_range(cx.db, key, &range)?))
+    let taken = cx.tx.zset_remove_range(cx.db, key, &range)?;
+    if taken > 0 {
+        let name = match by {
+            By::Rank => "zremrangebyrank",
+            By::Score => "zremrangebyscore",
+            By::Lex => "zremrangebylex",
+        };
+        told_of_taken(cx, name, key)?;
+    }
+    Ok(Reply::from(taken))
 }
 
 /// `ZREMRANGEBYRANK key start stop`: replies with the number of members removed.
@@ -272,41 +284,81 @@ fn pop(cx: &mut Context<'_>, mut args: Args<'_>, greatest: bool) -> Result<Reply
     if count == Some(None) {
         return Err(CommandError::text("ERR value is out of range, must be positive"));
     }
-    let popped = cx.tx.zset_pop(cx.db, key, count.flatten().unwrap_or(1), greatest)?;
+    let popped = take(cx, key, count.flatten().unwrap_or(1), greatest)?;
     // One that is not counted is no pair in either protocol.
     let pairs = count.is_some() && cx.session.protocol == Protocol::Resp3;
     Ok(if pairs { in_pairs(popped) } else { flat(popped) })
 }
 
-/// `ZMPOP numkeys key [key ...] MIN|MAX [COUNT count]`: of the first key that has members.
-pub(super) fn zmpop(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
-    let positive = |text| parse_int(text).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
-    let keys = positive(args.next()?);
-    let keys = keys.ok_or(CommandError::text("ERR numkeys should be greater than 0"))?;
-    // A side comes after the keys.
-    if keys >= args.len() as u64 {
-        return Err(CommandError::SYNTAX);
+/// Takes up to `count` members of a sorted set, those with the least scores or with the greatest.
+pub(super) fn take(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    count: u64,
+    greatest: bool,
+) -> Result<Members, CommandError> {
+    let popped = cx.tx.zset_pop(cx.db, key, count, greatest)?;
+    if !popped.is_empty() {
+        told_of_taken(cx, if greatest { "zpopmax" } else { "zpopmin" }, key)?;
     }
-    let mut named = Vec::with_capacity(keys as usize);
-    for _ in 0..keys {
-        named.push(args.key()?);
-    }
-    let greatest = args.keyword("MAX");
-    if !greatest && !args.keyword("MIN") {
-        return Err(CommandError::SYNTAX);
-    }
-    let mut count = None;
-    while !args.is_empty() {
-        if count.is_some() || args.len() < 2 || !args.keyword("COUNT") {
+    Ok(popped)
+}
+
+/// What `ZMPOP` and `BZMPOP` are told after the timeout.
+pub(super) struct Pops<'a> {
+    pub keys: Vec<&'a [u8]>,
+    pub greatest: bool,
+    pub count: u64,
+}
+
+impl<'a> Pops<'a> {
+    /// `numkeys key [key ...] MIN|MAX [COUNT count]`
+    pub(super) fn parse(mut args: Args<'a>) -> Result<Self, CommandError> {
+        let positive =
+            |text| parse_int(text).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
+        let count = positive(args.next()?);
+        let count = count.ok_or(CommandError::text("ERR numkeys should be greater than 0"))?;
+        // A side comes after the keys.
+        if count >= args.len() as u64 {
             return Err(CommandError::SYNTAX);
         }
-        let wanted = positive(args.next()?);
-        count = Some(wanted.ok_or(CommandError::text("ERR count should be greater than 0"))?);
+        let mut keys = Vec::with_capacity(count as usize);
+        for _ in 0..count {
+            keys.push(args.key()?);
+        }
+        let greatest = args.keyword("MAX");
+        if !greatest && !args.keyword("MIN") {
+            return Err(CommandError::SYNTAX);
+        }
+        let mut count = None;
+        while !args.is_empty() {
+            if count.is_some() || args.len() < 2 || !args.keyword("COUNT") {
+                return Err(CommandError::SYNTAX);
+            }
+            let wanted = positive(args.next()?);
+            count = Some(wanted.ok_or(CommandError::text("ERR count should be greater than 0"))?);
+        }
+        Ok(Pops { keys, greatest, count: count.unwrap_or(1) })
     }
-    for key in named {
-        let popped = cx.tx.zset_pop(cx.db, key, count.unwrap_or(1), greatest)?;
-        if !popped.is_empty() {
-            return Ok(Reply::Array(vec![super::bulk(key), in_pairs(popped)]));
+}
+
+/// Takes from `key`; the key and its members, or `None` if it is missing.
+pub(super) fn take_many(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    count: u64,
+    greatest: bool,
+) -> Result<Option<Reply>, CommandError> {
+    let popped = take(cx, key, count, greatest)?;
+    Ok((!popped.is_empty()).then(|| Reply::Array(vec![super::bulk(key), in_pairs(popped)])))
+}
+
+/// `ZMPOP numkeys key [key ...] MIN|MAX [COUNT count]`: of the first key that has members.
+pub(super) fn zmpop(cx: &mut Context<'_>, args: Args<'_>) -> Result<Reply, CommandError> {
+    let pops = Pops::parse(args)?;
+    for key in pops.keys {
+        if let Some(reply) = take_many(cx, key, pops.count, pops.greatest)? {
+            return Ok(reply);
         }
     }
     Ok(Reply::NullArray)

@@ -1,8 +1,9 @@
 //! Single members: adding and removing them, their scores and ranks, some at random, all by and by.
 
-use super::{Members, bulk, looked_up, replied};
+use super::{Members, bulk, looked_for, replied, told_of_taken};
 use crate::command::{Args, CommandError, Context, parse_int};
 use crate::commands::keys::{ScanOptions, parse_cursor};
+use crate::events::Class;
 use bitmap_store::{ZsetAdded, ZsetRule};
 use resp::{Reply, double_text};
 
@@ -62,7 +63,11 @@ fn add(cx: &mut Context<'_>, mut args: Args<'_>, increment: bool) -> Result<Repl
     }
     if increment {
         let (member, by) = members[0];
-        return Ok(match cx.tx.zset_add(cx.db, key, member, by, rule)? {
+        let added = cx.tx.zset_add(cx.db, key, member, by, rule)?;
+        if matches!(added, ZsetAdded::New(_) | ZsetAdded::Changed(_)) {
+            cx.event(Class::SortedSet, "zincr", key);
+        }
+        return Ok(match added {
             ZsetAdded::New(score) | ZsetAdded::Changed(score) | ZsetAdded::Same(score) => {
                 Reply::Double(score)
             }
@@ -70,13 +75,20 @@ fn add(cx: &mut Context<'_>, mut args: Args<'_>, increment: bool) -> Result<Repl
         });
     }
     let (new, changed) = cx.tx.zset_add_all(cx.db, key, members.iter().copied(), rule)?;
+    if new + changed > 0 {
+        cx.event(Class::SortedSet, "zadd", key);
+    }
     Ok(Reply::from(if count_changed { new + changed } else { new }))
 }
 
 /// `ZREM key member [member ...]`: replies with the number of members that were there.
 pub(super) fn zrem(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
-    Ok(Reply::from(cx.tx.zset_remove(cx.db, key, args.rest())?))
+    let taken = cx.tx.zset_remove(cx.db, key, args.rest())?;
+    if taken > 0 {
+        told_of_taken(cx, "zrem", key)?;
+    }
+    Ok(Reply::from(taken))
 }
 
 fn score_or_null(score: Option<f64>) -> Reply {
@@ -87,7 +99,7 @@ fn score_or_null(score: Option<f64>) -> Reply {
 pub(super) fn zscore(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let (key, member) = (args.key()?, args.next()?);
     let score = cx.tx.zset_score(cx.db, key, member)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(score_or_null(score))
 }
 
@@ -98,7 +110,7 @@ pub(super) fn zmscore(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply,
     for member in args.rest() {
         scores.push(score_or_null(cx.tx.zset_score(cx.db, key, member)?));
     }
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::Array(scores))
 }
 
@@ -106,7 +118,7 @@ pub(super) fn zmscore(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply,
 pub(super) fn zcard(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, CommandError> {
     let key = args.key()?;
     let len = cx.tx.zset_len(cx.db, key)?;
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(Reply::from(len))
 }
 
@@ -127,7 +139,7 @@ fn rank(cx: &mut Context<'_>, mut args: Args<'_>, reverse: bool) -> Result<Reply
         return Err(CommandError::SYNTAX);
     }
     let found = cx.tx.zset_rank(cx.db, key, member)?;
-    looked_up(cx);
+    looked_for(cx, key);
     let Some((mut rank, score)) = found else {
         return Ok(if with_score { Reply::NullArray } else { Reply::Null });
     };
@@ -148,7 +160,7 @@ pub(super) fn zrandmember(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Re
     let mut choose = |bound| random.below(bound);
     if args.is_empty() {
         let chosen = cx.tx.zset_random(cx.db, key, &mut choose)?;
-        looked_up(cx);
+        looked_for(cx, key);
         return Ok(chosen.map_or(Reply::Null, |(member, _)| Reply::bulk(member)));
     }
     let out_of_range = CommandError::text("ERR value is out of range");
@@ -176,7 +188,7 @@ pub(super) fn zrandmember(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Re
             chosen.extend(cx.tx.zset_random(cx.db, key, &mut choose)?);
         }
     }
-    looked_up(cx);
+    looked_for(cx, key);
     Ok(replied(cx, chosen, with_scores))
 }
 
@@ -186,7 +198,7 @@ pub(super) fn zscan(cx: &mut Context<'_>, mut args: Args<'_>) -> Result<Reply, C
     let cursor = parse_cursor(args.next()?).ok_or(CommandError::INVALID_CURSOR)?;
     // As in Redis, nobody minds odd options where there is no sorted set.
     let there = cx.tx.zset_len(cx.db, key)? > 0;
-    looked_up(cx);
+    looked_for(cx, key);
     let (mut found, mut next) = (Vec::new(), 0);
     if there {
         let options = ScanOptions::parse(args, false)?;

@@ -190,6 +190,9 @@ pub const COMMANDS: &[&str] = &[
     "blpop",
     "brpop",
     "brpoplpush",
+    "bzmpop",
+    "bzpopmax",
+    "bzpopmin",
 ];
 
 /// Those that any arguments do no harm to the run. Of KEYS, ours takes more than one.
@@ -372,6 +375,9 @@ const TOO_FEW: &[&str] = &[
     "blpop",
     "brpop",
     "brpoplpush",
+    "bzmpop",
+    "bzpopmax",
+    "bzpopmin",
 ];
 const TOO_MANY: &[&str] = &[
     "multi",

@@ -1,6 +1,6 @@
 //! Lists, and what waits for them without having to.
 
-use super::words::{bytes, index, integer, key, value, word};
+use super::words::{bytes, index, integer, key, timeout, value, word};
 use crate::compat::case::Case;
 use crate::random::Random;
 
@@ -31,16 +31,6 @@ fn end(random: &mut Random) -> Vec<u8> {
         0 => b"middle".to_vec(),
         n if n % 2 == 0 => word(random, "LEFT"),
         _ => word(random, "RIGHT"),
-    }
-}
-
-/// How long a client would wait: never for ever, and not at all unless that is an error.
-fn timeout(random: &mut Random) -> Vec<u8> {
-    match random.below(12) {
-        0 => random.pick(&["x", "", "-1", "nan", "inf", "1e100", "1 "]).as_bytes().to_vec(),
-        1 => b"1e-3".to_vec(),
-        2 => b"0.002".to_vec(),
-        _ => b"0.001".to_vec(),
     }
 }
 

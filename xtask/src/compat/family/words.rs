@@ -237,3 +237,13 @@ pub fn glob(random: &mut Random) -> Vec<u8> {
     ];
     random.pick(GLOBS).as_bytes().to_vec()
 }
+
+/// How long a client would wait: never for ever, and not at all unless that is an error.
+pub fn timeout(random: &mut Random) -> Vec<u8> {
+    match random.below(12) {
+        0 => random.pick(&["x", "", "-1", "nan", "inf", "1e100", "1 "]).as_bytes().to_vec(),
+        1 => b"1e-3".to_vec(),
+        2 => b"0.002".to_vec(),
+        _ => b"0.001".to_vec(),
+    }
+}

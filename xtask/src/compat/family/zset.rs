@@ -1,6 +1,6 @@
 //! Sorted sets.
 
-use super::words::{bytes, float, glob, index, integer, key, value, word};
+use super::words::{bytes, float, glob, index, integer, key, timeout, value, word};
 use crate::compat::case::Case;
 use crate::random::Random;
 
@@ -219,6 +219,15 @@ fn remove_range(random: &mut Random) -> Args {
 }
 
 fn pop(random: &mut Random) -> Args {
+    if random.one_in(4) {
+        let name = random.pick(&["BZPOPMIN", "BZPOPMAX"]);
+        let mut args = vec![word(random, name)];
+        for _ in 0..=random.below(3) {
+            args.push(zset(random));
+        }
+        args.push(timeout(random));
+        return args;
+    }
     let name = random.pick(&["ZPOPMIN", "ZPOPMAX"]);
     let mut args = vec![word(random, name), zset(random)];
     if random.one_in(2) {
@@ -246,7 +255,10 @@ fn keys(random: &mut Random, args: &mut Args) -> u64 {
 }
 
 fn pop_of_many(random: &mut Random) -> Args {
-    let mut args = vec![word(random, "ZMPOP")];
+    let mut args = match random.one_in(4) {
+        true => vec![word(random, "BZMPOP"), timeout(random)],
+        false => vec![word(random, "ZMPOP")],
+    };
     keys(random, &mut args);
     let side = random.pick(&["MIN", "MAX", "MIN", "MAX", "MID"]);
     args.push(word(random, side));
