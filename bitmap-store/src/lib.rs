@@ -56,6 +56,7 @@ mod record;
 mod scan;
 mod split;
 mod stripe;
+mod strtod;
 mod text;
 mod touched;
 mod transaction;
@@ -76,6 +77,8 @@ pub use inspect::{fold, is_keyspace};
 pub use keyspace::{Keyspace, Options, Sizes, Stats};
 pub use kind::{Encoding, Kind};
 pub use scan::Reclaimed;
+#[doc(hidden)]
+pub use strtod::{Number, strtod};
 pub use transaction::{
     End, Inserted, Listing, Pair, Pattern, Search, SetOp, Sort, SortBy, Transaction, Visit,
     ZsetAdded, ZsetAggregate, ZsetOp, ZsetRange, ZsetRule,

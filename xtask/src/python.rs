@@ -1,7 +1,7 @@
 //! The Python clients, from PyPI, in virtual environments below `target/`.
 //!
 //! One environment per version of redis-py, with both clients of bitmapist. `--no-deps`: bitmapist's metadata forbids the
-//! newest redis-py, and that it works all the same is the point. Task queues have another, with what they depend on.
+//! newest redis-py, and that it works all the same is the point. A task queue has another, with what it depends on.
 
 use crate::test::{Counts, Outcome, counted};
 use crate::workspace;
@@ -41,8 +41,8 @@ const CLIENTS: More = More::Exactly(&[
     "async-timeout",
 ]);
 
-/// Task queues. Celery's transport imports `packaging` without asking for it.
-const QUEUES: More = More::WithDependencies(&["celery", "rq", "packaging"]);
+/// A task queue. Celery's transport imports `packaging` without asking for it.
+const QUEUES: More = More::WithDependencies(&["celery", "packaging"]);
 
 pub const ENVIRONMENTS: &[Environment] = &[
     Environment::new("Python: bitmapist, redis-py 5", REDIS_5, CLIENTS, "test_bitmapist"),
@@ -58,7 +58,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
     Environment::new("Python: newest redis-py", REDIS_NEWEST, CLIENTS, "test_redis_py"),
     Environment::new("Python: types, redis-py 5", REDIS_5, CLIENTS, "test_types"),
     Environment::new("Python: types, newest redis-py", REDIS_NEWEST, CLIENTS, "test_types"),
-    Environment::new("Python: Celery and RQ, newest redis-py", REDIS_NEWEST, QUEUES, "test_queues"),
+    Environment::new("Python: Celery, newest redis-py", REDIS_NEWEST, QUEUES, "test_queues"),
 ];
 
 impl Environment {

@@ -50,7 +50,7 @@ pub fn payload(body: &[u8]) {
 }
 
 /// The value with what has no order in one order.
-pub(super) fn in_order(mut value: Value) -> Value {
+pub(crate) fn in_order(mut value: Value) -> Value {
     match &mut value {
         Value::String(_) | Value::List(_) => {}
         Value::Set(members) => members.sort_unstable(),

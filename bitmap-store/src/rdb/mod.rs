@@ -131,7 +131,7 @@ fn check_footer(payload: &[u8]) -> Option<&[u8]> {
 
 /// Puts a footer behind a type and a value, for tests of what is not written here.
 #[cfg(any(test, feature = "fuzzing"))]
-fn seal(body: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(body: &[u8]) -> Vec<u8> {
     let mut out = [body, &WRITTEN.to_le_bytes()].concat();
     out.extend_from_slice(&crc64::checksum(&out).to_le_bytes());
     out

@@ -12,6 +12,8 @@ mod collection_tests;
 mod commit;
 mod double;
 mod dump;
+#[cfg(test)]
+mod dump_tests;
 mod hash;
 mod hyperloglog;
 mod keys;

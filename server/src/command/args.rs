@@ -1,6 +1,7 @@
 //! A cursor over the arguments of a command, with the conversions and error texts of Redis.
 
-use super::{CommandError, strtod};
+use super::CommandError;
+use bitmap_store::strtod;
 
 /// The arguments that a handler has not consumed yet.
 #[derive(Clone, Copy)]

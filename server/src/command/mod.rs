@@ -12,7 +12,6 @@ mod error;
 mod http;
 mod keys;
 mod spec;
-mod strtod;
 mod table;
 mod transaction;
 
@@ -23,6 +22,5 @@ pub(crate) use document::{Category, access_flags, docs, info, markdown};
 pub(crate) use error::CommandError;
 pub(crate) use keys::KeyPositions;
 pub(crate) use spec::{CommandSpec, Flags, Group, Keys, Reach};
-pub(crate) use strtod::strtod;
 pub(crate) use table::{Command, CommandId, Lookup, table};
 pub(crate) use transaction::Queue;

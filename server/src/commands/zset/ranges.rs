@@ -1,9 +1,9 @@
 //! Runs of members: reading, storing, counting, removing and popping them.
 
 use super::{Members, flat, in_pairs, looked_for, replied, told_of_taken};
-use crate::command::{Args, CommandError, Context, parse_int, strtod};
+use crate::command::{Args, CommandError, Context, parse_int};
 use crate::events::Class;
-use bitmap_store::ZsetRange;
+use bitmap_store::{ZsetRange, strtod};
 use resp::{Protocol, Reply};
 use std::ops::{Bound, ControlFlow};
 

@@ -205,8 +205,13 @@ fn sort(random: &mut Random) -> Case {
     if random.one_in(30) {
         args.push(random.pick(&["BY", "GET", "LIMIT", "STORE", "foo"]).into());
     }
+    let stored = name == "SORT" && !(alphabetic && by) && random.one_in(5);
+    if stored {
+        args.extend([word(random, "STORE"), set(random)]);
+    }
     let case = Case::new(&args);
-    match (unsorted || alphabetic && by, cut || got) {
+    // A set without an order is sorted if it is stored.
+    match (unsorted && !stored || alphabetic && by, cut || got) {
         (false, _) => case,
         (true, false) => case.compared(Compare::Unordered),
         (true, true) => case.compared(Compare::Shape),

@@ -1,20 +1,22 @@
-//! Numbers as C's `strtod` reads them, which is what Redis does with scores.
+//! Numbers as C's `strtod` reads them, which is what Redis does with scores and sorts by.
 
 /// What the beginning of a text says.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Number {
+pub struct Number {
     /// 0 if there is no number.
     pub value: f64,
     /// Length of what was read, blanks before it included; 0 if there is no number.
     pub len: usize,
     /// It is too large to be one, or so small that it became 0.
     pub out_of_range: bool,
+    /// It is so small that bits of it were lost.
+    pub bits_lost: bool,
 }
 
-const NONE: Number = Number { value: 0.0, len: 0, out_of_range: false };
+const NONE: Number = Number { value: 0.0, len: 0, out_of_range: false, bits_lost: false };
 
 /// Reads the number that `text` begins with: decimal, hexadecimal, `inf`, `infinity` or `nan`, after blanks and a sign.
-pub(crate) fn strtod(text: &[u8]) -> Number {
+pub fn strtod(text: &[u8]) -> Number {
     let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
     let (negative, start) = match text.get(blanks) {
         Some(b'-') => (true, blanks + 1),
@@ -24,21 +26,26 @@ pub(crate) fn strtod(text: &[u8]) -> Number {
     let rest = &text[start..];
     let begins =
         |name: &[u8]| rest.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name));
-    let (magnitude, len, out_of_range) = if begins(b"infinity") {
-        (f64::INFINITY, 8, false)
+    let (magnitude, len, is_exact) = if begins(b"infinity") {
+        (f64::INFINITY, 8, true)
     } else if begins(b"inf") {
-        (f64::INFINITY, 3, false)
+        (f64::INFINITY, 3, true)
     } else if begins(b"nan") {
-        (f64::NAN, 3, false)
+        (f64::NAN, 3, true)
     } else {
         let hexadecimal = if begins(b"0x") { hexadecimal(&rest[2..]) } else { None };
-        match hexadecimal.map(|(value, len, out)| (value, len + 2, out)).or_else(|| decimal(rest)) {
+        match hexadecimal
+            .map(|(value, len, exact)| (value, len + 2, exact))
+            .or_else(|| decimal(rest))
+        {
             Some(found) => found,
             None => return NONE,
         }
     };
     let value = if negative { -magnitude } else { magnitude };
-    Number { value, len: start + len, out_of_range }
+    // Only what is read from digits is not exact.
+    let out_of_range = !is_exact && (value.is_infinite() || value == 0.0);
+    Number { value, len: start + len, out_of_range, bits_lost: !is_exact && value.is_subnormal() }
 }
 
 /// Digits with a point somewhere, and how many there are before and after it; `None` without any.
@@ -70,15 +77,18 @@ fn power(text: &[u8], mark: u8) -> (i64, usize) {
     }
 }
 
+/// A number, its length, and whether it is exact, if it is no normal one.
 fn decimal(text: &[u8]) -> Option<(f64, usize, bool)> {
     let (len, ..) = mantissa(text, u8::is_ascii_digit)?;
     let (_, power_len) = power(&text[len..], b'e');
     let number = &text[..len + power_len];
     let value: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
     let is_zero = !number[..len].iter().any(|byte| matches!(byte, b'1'..=b'9'));
-    Some((value, number.len(), value.is_infinite() || value == 0.0 && !is_zero))
+    // Nobody writes the 700 digits of a tiny number that is exact.
+    Some((value, number.len(), is_zero))
 }
 
+/// The same of what is behind `0x`.
 fn hexadecimal(text: &[u8]) -> Option<(f64, usize, bool)> {
     let (len, _, part) = mantissa(text, u8::is_ascii_hexdigit)?;
     let (power, power_len) = power(&text[len..], b'p');
@@ -93,37 +103,37 @@ fn hexadecimal(text: &[u8]) -> Option<(f64, usize, bool)> {
         }
     }
     if bits == 0 {
-        return Some((0.0, len + power_len, false));
+        return Some((0.0, len + power_len, true));
     }
-    let value = rounded(bits, exponent, sticky);
-    Some((value, len + power_len, value.is_infinite() || value == 0.0))
+    let (value, is_exact) = rounded(bits, exponent, sticky);
+    Some((value, len + power_len, is_exact && !sticky && value.is_finite()))
 }
 
-/// bits × 2^exponent and a little more if `sticky`, rounded half to even; `bits` is not 0.
-fn rounded(bits: u128, exponent: i64, sticky: bool) -> f64 {
+/// bits × 2^exponent and a little more if `sticky`, rounded half to even, and whether none of `bits` was lost; `bits` is not 0.
+fn rounded(bits: u128, exponent: i64, sticky: bool) -> (f64, bool) {
     /// The power of the last bit of the least numbers.
     const LEAST: i64 = -1074;
     const DIGITS: i64 = 53;
     let top = i64::from(128 - bits.leading_zeros()) + exponent;
     let last = (top - DIGITS).max(LEAST);
     let shift = last - exponent;
-    let kept = match shift {
-        ..=0 => bits << -shift,
+    let (kept, is_exact) = match shift {
+        ..=0 => (bits << -shift, true),
         1..128 => {
             let (kept, lost) = (bits >> shift, bits & ((1 << shift) - 1));
             let half = 1 << (shift - 1);
             let up = lost > half || lost == half && (sticky || kept & 1 == 1);
-            kept + u128::from(up)
+            (kept + u128::from(up), lost == 0)
         }
         // Less than a half of the least number.
-        _ => 0,
+        _ => (0, false),
     };
     if top > 1025 {
-        return f64::INFINITY;
+        return (f64::INFINITY, false);
     }
     // Exact: fewer than 54 bits, and a power of two in two steps, neither of which leaves the range early.
     let half = last / 2;
-    kept as f64 * 2_f64.powi(half as i32) * 2_f64.powi((last - half) as i32)
+    (kept as f64 * 2_f64.powi(half as i32) * 2_f64.powi((last - half) as i32), is_exact)
 }
 
 #[cfg(test)]
