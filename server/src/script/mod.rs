@@ -1,8 +1,8 @@
 //! Scripts and functions in Lua 5.1, as Redis runs them.
 //!
-//! A state of Lua ([`Engine`]) serves one script after another: nothing of one is left for the next, for all that a
+//! A state of Lua (`Engine`) serves one script after another: nothing of one is left for the next, for all that a
 //! script could change is read-only ([`sandbox.lua`](engine)). States are kept in a pool ([`Scripts`]); each keeps
-//! what it has compiled. A script calls the server through a [`Host`]; the commands it calls run in the transaction
+//! what it has compiled. A script calls the server through a `Host`; the commands it calls run in the transaction
 //! of the command that runs it ([`call`]), so all of its effects are one batch.
 //!
 //! `mlua` is named in this module only.

@@ -38,7 +38,7 @@ pub(crate) trait Want: Send + Sync {
 pub(crate) enum End {
     /// With an answer, once the log is durable up to the position.
     Served(Reply, Position),
-    /// Without one: see [`Wait::timed_out`].
+    /// Without one.
     TimedOut,
     /// With an error.
     Failed(CommandError),

@@ -4,7 +4,7 @@ use super::words::{integer, key, value, word};
 use crate::compat::case::{Case, Step};
 use crate::random::Random;
 
-/// Scripts of a key and a value; `%` is a command of strings on KEYS[1].
+/// Scripts of a key and a value; `%` is a command of strings on `KEYS[1]`.
 const SCRIPTS: &[&str] = &[
     "return redis.call('get', KEYS[1])",
     "return redis.call('set', KEYS[1], ARGV[1])",
